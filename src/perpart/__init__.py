@@ -1,0 +1,1 @@
+"""Which of a hand's sixteen parts touches where on an object: data, model, training"""

@@ -1,0 +1,1 @@
+"""Training that continues: the same command again, bit for bit"""
