@@ -1,7 +1,7 @@
 """A signed-distance grid of a watertight mesh, for millions of quick questions
 
-`build` measures once how far every node of a grid lies from the surface (negative inside); `Field.distance` then
-interpolates. Closing a hand on an object asks a few million times, and exact queries would take minutes.
+`build` measures once how far every node of a grid lies from the surface (negative inside); `Field.distance`
+then interpolates. Closing a hand on an object asks a few million times, and exact queries would take minutes.
 """
 
 from __future__ import annotations
@@ -72,13 +72,15 @@ class Field:
 
 
 def build(mesh: trimesh.Trimesh, cells: int = 96, margin: float = 0.02) -> Field:
-    """Measures the field of a mesh (m) on about `cells`³ nodes, reaching `margin` metres beyond its bounding box.
+    """Measures the field of a mesh on about `cells`³ nodes, to `margin` metres beyond its bounding box.
 
-    The cells are cubes, so a long object gets more of them along and fewer across: a hammer's handle is resolved
-    as finely as a mug's. Raises `Mistake` if the mesh is not watertight: then inside has no meaning.
+    The cells are cubes, so a long object gets more of them along and fewer across: a hammer's handle is
+    resolved as finely as a mug's. Raises `Mistake` if the mesh is not watertight: inside has no meaning then.
     """
     if not mesh.is_watertight:
-        raise Mistake(f"a field needs a watertight mesh; this one ({len(mesh.faces)} faces) has open edges: repair it")
+        raise Mistake(
+            f"a field needs a watertight mesh; this one ({len(mesh.faces)} faces) is open: repair it"
+        )
     size = np.ptp(mesh.bounds, axis=0) + 2 * margin
     cell = float(np.prod(size) ** (1 / 3) / cells)
     shape = np.ceil(size / cell).astype(int) + 1
@@ -90,7 +92,7 @@ def build(mesh: trimesh.Trimesh, cells: int = 96, margin: float = 0.02) -> Field
 
 def _inside(mesh: trimesh.Trimesh, origin: NDArray, cell: float, shape: NDArray) -> NDArray:
     """Which nodes lie inside, by counting the surface's crossings below each node of a vertical line."""
-    # The lines stand a hair beside the nodes, or they would run through edges of meshes with round coordinates.
+    # The lines stand a hair beside the nodes, or they would run through edges with round coordinates.
     triangles = (mesh.triangles - origin) / cell - [0.00137, 0.00291, 0]
     which, column, row = _under(triangles[:, :, :2], shape)
     a, b, c = np.moveaxis(triangles[which], 1, 0)

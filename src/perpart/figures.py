@@ -1,7 +1,7 @@
 """Recipes of plain bodies, of fruit and animals, and of twins
 
-Each recipe takes `draw(low, high)` and returns a solid in millimetres. The ranges are those of common household
-sizes, rounded; they are the source of every number here.
+Each recipe takes `draw(low, high)` and returns a solid in millimetres. The ranges are those of common
+household sizes, rounded; they are the source of every number here.
 """
 
 from __future__ import annotations
@@ -66,7 +66,12 @@ def banana(draw) -> Solid:
 
 def pear(draw) -> Solid:
     radius, height = draw(30, 38), draw(80, 105)
-    points = [(radius * 0.3, 0), (radius, height * 0.32), (radius * 0.55, height * 0.72), (radius * 0.45, height * 0.88)]
+    points = [
+        (radius * 0.3, 0),
+        (radius, height * 0.32),
+        (radius * 0.55, height * 0.72),
+        (radius * 0.45, height * 0.88),
+    ]
     stalk = chain([(0, 0, height - 4), (3, 0, height + 14)], 1.8)
     return lathe(curve([*points, (radius * 0.12, height)])) + stalk
 
@@ -74,7 +79,9 @@ def pear(draw) -> Solid:
 def carrot(draw) -> Solid:
     length, radius = draw(120, 180), draw(13, 20)
     points = [(1.5, 0), (radius * 0.6, length * 0.45), (radius, length * 0.9), (radius * 0.35, length)]
-    leaves = [chain([(0, 0, length - 4), (12 * np.cos(a), 12 * np.sin(a), length + 30)], 2.6) for a in (0, 2.1, 4.2)]
+    leaves = [
+        chain([(0, 0, length - 4), (12 * np.cos(a), 12 * np.sin(a), length + 30)], 2.6) for a in (0, 2.1, 4.2)
+    ]
     return (lathe(curve(points)) + leaves[0] + leaves[1] + leaves[2]).turned(y=90)
 
 
@@ -109,9 +116,17 @@ def fish(draw) -> Solid:
 
 def binoculars(draw) -> Solid:
     length, eye, lens, gap = draw(95, 135), draw(16, 19), draw(22, 28), draw(31, 35)
-    outline = [(eye, 0), (eye, length * 0.3), (lens * 0.85, length * 0.42), (lens, length * 0.62), (lens, length)]
+    outline = [
+        (eye, 0),
+        (eye, length * 0.3),
+        (lens * 0.85, length * 0.42),
+        (lens, length * 0.62),
+        (lens, length),
+    ]
     barrel = lathe([(eye + 2, -8), *outline]).moved(x=gap)
-    bridge = box(2 * gap, 16, length * 0.3, 4).moved(z=length * 0.48) + rod(8, length * 0.45).moved(z=length * 0.45)
+    bridge = box(2 * gap, 16, length * 0.3, 4).moved(z=length * 0.48) + rod(8, length * 0.45).moved(
+        z=length * 0.45
+    )
     return (barrel + barrel.stretched(x=-1) + bridge).turned(x=90)
 
 
@@ -125,7 +140,12 @@ def dumbbell(draw) -> Solid:
 
 def hourglass(draw) -> Solid:
     radius, height = draw(24, 34), draw(90, 130)
-    points = [(radius * 0.85, -height / 2), (radius * 0.7, -height * 0.25), (5, 0), (radius * 0.7, height * 0.25)]
+    points = [
+        (radius * 0.85, -height / 2),
+        (radius * 0.7, -height * 0.25),
+        (5, 0),
+        (radius * 0.7, height * 0.25),
+    ]
     glass = lathe(curve([*points, (radius * 0.85, height / 2)]))
     disc = rod(radius * 1.15, 8).moved(z=height / 2)
     posts = [rod(3, height).moved(*(arc(radius, 120 * k, 360, 1)[0, :2])) for k in range(3)]

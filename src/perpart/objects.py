@@ -1,7 +1,8 @@
 """Everyday objects grown from a category and a seed: watertight, in metres
 
-`build("mug", 3)` is the same mug everywhere: all its sizes are drawn from the ranges in its recipe by one generator
-seeded with the category and the seed. The recipes, by family, stand in `vessels`, `tools`, `devices` and `figures`.
+`build("mug", 3)` is the same mug everywhere: all its sizes are drawn from the ranges in its recipe by one
+generator seeded with the category and the seed. The recipes, by family, stand in `vessels`, `tools`,
+`devices` and `figures`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ MILLIMETRE = 1e-3
 class Recipe:
     """How a category is made.
 
-    `make` draws a solid in millimetres; `density` is the mass (kg) per cubic metre of the solid's volume, chosen so
-    that the whole weighs what such a thing weighs (a camera is mostly air); `symmetry` says which motions leave the
-    shape as it is: "sphere", "turn-z" or "turn-x" (any turn about that axis), "box" (three mirror planes),
-    "mirror-y", or "none".
+    `make` draws a solid in millimetres; `density` is the mass (kg) per cubic metre of the solid's volume,
+    chosen so that the whole weighs what such a thing weighs (a camera is mostly air); `symmetry` says which
+    motions leave the shape as it is: "sphere", "turn-z" or "turn-x" (any turn about that axis), "box" (three
+    mirror planes), "mirror-y", or "none".
     """
 
     family: str
@@ -83,7 +84,9 @@ def build(category: str, seed: int) -> Object:
 
 def _mesh(body: Manifold, scale: float = 1.0) -> trimesh.Trimesh:
     arrays = body.to_mesh64()
-    return trimesh.Trimesh(arrays.vert_properties[:, :3] * scale, arrays.tri_verts.astype(np.int64), process=False)
+    return trimesh.Trimesh(
+        arrays.vert_properties[:, :3] * scale, arrays.tri_verts.astype(np.int64), process=False
+    )
 
 
 CATEGORIES: dict[str, Recipe] = {

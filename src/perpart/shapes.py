@@ -1,9 +1,10 @@
 """Solids to build objects from: one body, and the convex pieces it is made of
 
-A `Solid` keeps two views of one shape: the body (for surfaces and distances) and convex hulls that cover it (for
-physics, whose contacts want convex things). Recipes add solids together; whatever is concave by nature (a wall of a
-cup, a bent handle) is born with its own hulls, so nobody has to decompose a mesh afterwards. All lengths here are
-millimetres, because people know a mug in millimetres; `perpart.objects` turns them into metres.
+A `Solid` keeps two views of one shape: the body (for surfaces and distances) and convex hulls that cover it
+(for physics, whose contacts want convex things). Recipes add solids together; whatever is concave by nature
+(a wall of a cup, a bent handle) is born with its own hulls, so nobody has to decompose a mesh afterwards. All
+lengths here are millimetres, because people know a mug in millimetres; `perpart.objects` turns them into
+metres.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Solid:
 
     def carved(self, *tools: Solid) -> Solid:
         """The solid less some small dents, which its pieces overlook: physics does not feel a dimple."""
-        return Solid(Manifold.batch_boolean([self.body, *(t.body for t in tools)], OpType.Subtract), self.hulls)
+        return Solid(
+            Manifold.batch_boolean([self.body, *(t.body for t in tools)], OpType.Subtract), self.hulls
+        )
 
     def _each(self, change) -> Solid:
         return Solid(change(self.body), tuple(change(hull) for hull in self.hulls))

@@ -1,7 +1,7 @@
 """Recipes of turned things: bottles, bowls, glasses, and vessels with a handle
 
-Each recipe takes `draw(low, high)` and returns a solid in millimetres. The ranges are those of common household
-sizes, rounded; they are the source of every number here.
+Each recipe takes `draw(low, high)` and returns a solid in millimetres. The ranges are those of common
+household sizes, rounded; they are the source of every number here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from perpart.shapes import Solid, arc, chain, curve, lathe, shell, vessel
 def apple(draw) -> Solid:
     radius, squash = draw(32, 42), draw(0.82, 0.95)
     height = 2 * radius * squash
-    outline = curve([(radius * 0.35, 0), (radius * 0.8, height * 0.2), (radius, height * 0.58), (radius * 0.45, height)])
+    outline = curve(
+        [(radius * 0.35, 0), (radius * 0.8, height * 0.2), (radius, height * 0.58), (radius * 0.45, height)]
+    )
     dimple = lathe([(0.5, height * 0.8), (radius * 0.12, height * 0.93), (radius * 0.42, height * 1.02)])
     stalk = chain([(0, 0, height * 0.78), (1, 0, height * 0.95), (4, 0, height * 1.08)], 1.6)
     return lathe(outline).carved(dimple) + stalk
@@ -21,7 +23,9 @@ def apple(draw) -> Solid:
 def bottle(draw) -> Solid:
     radius, height, neck = draw(28, 42), draw(170, 260), draw(12, 15)
     shoulder = draw(0.55, 0.7) * height
-    outline = curve([(radius, 4), (radius, shoulder), (neck, shoulder + (height - shoulder) * 0.6), (neck, height)], 20)
+    outline = curve(
+        [(radius, 4), (radius, shoulder), (neck, shoulder + (height - shoulder) * 0.6), (neck, height)], 20
+    )
     return lathe([(radius - 4, 0), *outline]) + lathe([(neck + 2, height - 18), (neck + 2, height)])
 
 
@@ -46,8 +50,15 @@ def vase(draw) -> Solid:
 def wine_glass(draw) -> Solid:
     foot, stem, bowl_radius = draw(30, 38), draw(65, 95), draw(32, 42)
     height, rim = draw(80, 110), draw(0.72, 0.88)
-    base = lathe(curve([(foot, 0), (foot * 0.9, 2.5), (5.5, 9), (4, 16)], 12)) + lathe([(4, 10), (4, stem + 4)])
-    points = [(5, 0), (bowl_radius * 0.75, height * 0.18), (bowl_radius, height * 0.45), (bowl_radius * rim, height)]
+    base = lathe(curve([(foot, 0), (foot * 0.9, 2.5), (5.5, 9), (4, 16)], 12)) + lathe(
+        [(4, 10), (4, stem + 4)]
+    )
+    points = [
+        (5, 0),
+        (bowl_radius * 0.75, height * 0.18),
+        (bowl_radius, height * 0.45),
+        (bowl_radius * rim, height),
+    ]
     return base + vessel(curve(points, 22), wall=2.5, floor=7).moved(z=stem)
 
 
@@ -81,23 +92,41 @@ def jar(draw) -> Solid:
 
 def pitcher(draw) -> Solid:
     radius, height = draw(40, 52), draw(140, 190)
-    points = [(radius * 0.85, 0), (radius, height * 0.3), (radius * 0.68, height * 0.78), (radius * 0.82, height)]
+    points = [
+        (radius * 0.85, 0),
+        (radius, height * 0.3),
+        (radius * 0.68, height * 0.78),
+        (radius * 0.82, height),
+    ]
     body = vessel(curve(points, 18), wall=4, floor=6)
-    return body + _handle(radius * 0.76, height * 0.86, height * 0.3, reach=draw(38, 48), thickness=draw(6, 8))
+    return body + _handle(
+        radius * 0.76, height * 0.86, height * 0.3, reach=draw(38, 48), thickness=draw(6, 8)
+    )
 
 
 def mug(draw) -> Solid:
     radius, height, wall = draw(36, 45), draw(80, 105), draw(3, 4.5)
     body = vessel([(radius - 3, 0), (radius, 4), (radius, height)], wall, floor=5)
-    return body + _handle(radius, height * draw(0.8, 0.87), height * 0.2, reach=draw(32, 38), thickness=draw(4.5, 6))
+    return body + _handle(
+        radius, height * draw(0.8, 0.87), height * 0.2, reach=draw(32, 38), thickness=draw(4.5, 6)
+    )
 
 
 def teapot(draw) -> Solid:
     radius, height = draw(45, 56), draw(85, 110)
-    points = [(radius * 0.6, 0), (radius, height * 0.42), (radius * 0.55, height * 0.92), (radius * 0.45, height)]
+    points = [
+        (radius * 0.6, 0),
+        (radius, height * 0.42),
+        (radius * 0.55, height * 0.92),
+        (radius * 0.45, height),
+    ]
     lid = lathe([(radius * 0.5, height - 4), (radius * 0.35, height + 6), (5, height + 10)])
     knob = lathe(curve([(5, height + 8), (9, height + 16), (4, height + 23)], 10))
-    spout = [(-radius * 0.8, 0, height * 0.3), (-radius * 1.35, 0, height * 0.5), (-radius * 1.65, 0, height * 0.95)]
+    spout = [
+        (-radius * 0.8, 0, height * 0.3),
+        (-radius * 1.35, 0, height * 0.5),
+        (-radius * 1.65, 0, height * 0.95),
+    ]
     handle = _handle(radius * 0.75, height * 0.85, height * 0.2, reach=draw(40, 48), thickness=draw(5.5, 7))
     return lathe(curve(points)) + lid + knob + chain(spout, [14, 9, 7]) + handle
 
@@ -114,7 +143,12 @@ def watering_can(draw) -> Solid:
     spout = [(-radius * 0.9, 0, height * 0.25), (-radius * 2.1, 0, height * 1.15)]
     rose = lathe([(9, -8), (20, 6), (20, 10)]).turned(y=-50).moved(-radius * 2.1, 0, height * 1.15)
     body = vessel([(radius, 0), (radius, height * 0.5), (radius * 0.9, height)], wall=3.5, floor=4)
-    return body + chain(spout, [11, 8]) + rose + _handle(radius * 0.94, height * 0.93, height * 0.2, draw(40, 50), 7)
+    return (
+        body
+        + chain(spout, [11, 8])
+        + rose
+        + _handle(radius * 0.94, height * 0.93, height * 0.2, draw(40, 50), 7)
+    )
 
 
 def basket(draw) -> Solid:
