@@ -116,7 +116,7 @@ def _loaded(path: Path) -> trimesh.parent.Geometry:
 
 
 def _solid(path: Path, mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The mesh with its seams closed, without empty triangles, its faces looking out where inside has a meaning."""
+    """The mesh with closed seams, no empty triangles, and faces that look out where inside has a meaning."""
     if not np.isfinite(mesh.vertices).all():
         return mesh
     mesh = trimesh.Trimesh(

@@ -6,6 +6,8 @@ household sizes, rounded; they are the source of every number here.
 
 from __future__ import annotations
 
+import numpy as np
+
 from perpart.shapes import Solid, arc, box, chain, ellipsoid, hull, lathe, prism, ring, rod
 
 
@@ -78,7 +80,7 @@ def toothpaste(draw) -> Solid:
     crimp = box(3, radius * 3, 6, 1)
     round_end = lathe([(radius, length - 4), (radius, length), (cap * 0.7, length + 8)])
     flat = [(x, y, 4) for x in (-1.4, 1.4) for y in (-1.5 * radius, 1.5 * radius)]
-    tube = hull([*(arc(radius, 0, 360, 32) + [0, 0, length]), *flat])
+    tube = hull([*np.add(arc(radius, 0, 360, 32), (0, 0, length)), *flat])
     lid = lathe([(cap, length + 6), (cap * 0.9, length + 26)])
     return (crimp.moved(z=3) + tube + round_end + lid).turned(y=90)
 
@@ -120,7 +122,7 @@ def key(draw) -> Solid:
 
 def comb(draw) -> Solid:
     length, height, count = draw(120, 170), draw(24, 34), 16
-    spine = box(length, 4.5, height * 0.45, 1.5).moved(z=height * 0.3)
+    spine = box(length, 6, height * 0.45, 2).moved(z=height * 0.3)
     pitch = (length - 8) / count
     tooth = prism(
         [(-pitch * 0.33, -height / 2), (pitch * 0.33, -height / 2), (pitch * 0.36, 6), (-pitch * 0.36, 6)], 3
@@ -133,18 +135,18 @@ def comb(draw) -> Solid:
 FAMILIES = {
     "boxes": {
         "camera": (camera, 900, "none"),
-        "clock": (clock, 900, "none"),
-        "game_controller": (game_controller, 700, "none"),
+        "clock": (clock, 900, "mirror-x"),
+        "game_controller": (game_controller, 700, "mirror-x"),
         "matchbox": (matchbox, 300, "mirror-y"),
         "mouse": (mouse, 600, "mirror-y"),
         "phone": (phone, 2000, "none"),
         "remote": (remote, 900, "mirror-y"),
     },
-    "tubes": {"toothpaste": (toothpaste, 1200, "box")},
+    "tubes": {"toothpaste": (toothpaste, 1200, "mirror-y")},
     "thin": {
-        "comb": (comb, 1100, "none"),
-        "eyeglasses": (eyeglasses, 1300, "none"),
-        "headphones": (headphones, 700, "none"),
+        "comb": (comb, 1100, "mirror-x"),
+        "eyeglasses": (eyeglasses, 1300, "mirror-x"),
+        "headphones": (headphones, 700, "mirror-x"),
         "key": (key, 7000, "none"),
     },
 }

@@ -158,7 +158,7 @@ FAMILIES = {
         "cone": (cone, 600, "turn-z"),
         "cube": (cube, 600, "box"),
         "cylinder": (cylinder, 600, "turn-z"),
-        "pyramid": (pyramid, 600, "none"),
+        "pyramid": (pyramid, 600, "mirror-y"),
         "sphere": (sphere, 600, "sphere"),
         "torus": (torus, 600, "turn-z"),
         "wedge": (wedge, 600, "mirror-y"),
@@ -173,8 +173,8 @@ FAMILIES = {
         "pear": (pear, 950, "mirror-y"),
     },
     "twins": {
-        "binoculars": (binoculars, 900, "none"),
+        "binoculars": (binoculars, 1400, "mirror-x"),
         "dumbbell": (dumbbell, 2500, "turn-x"),
-        "hourglass": (hourglass, 900, "none"),
+        "hourglass": (hourglass, 900, "mirror-y"),
     },
 }

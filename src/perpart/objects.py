@@ -31,7 +31,7 @@ class Recipe:
     `make` draws a solid in millimetres; `density` is the mass (kg) per cubic metre of the solid's volume,
     chosen so that the whole weighs what such a thing weighs (a camera is mostly air); `symmetry` says which
     motions leave the shape as it is: "sphere", "turn-z" or "turn-x" (any turn about that axis), "box" (three
-    mirror planes), "mirror-y", or "none".
+    mirror planes), "mirror-x" or "mirror-y" (the plane across that axis), or "none".
     """
 
     family: str
@@ -40,7 +40,7 @@ class Recipe:
     symmetry: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Object:
     """One instance: a watertight mesh in metres, z up, the centre of its bounding box in the origin."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from manifold3d import CrossSection, Manifold, OpType
@@ -66,7 +67,7 @@ def joined(solids: Iterable[Solid]) -> Solid:
     return Solid(body, tuple(hull for solid in solids for hull in solid.hulls))
 
 
-# --- convex things -----------------------------------------------------------------------------------------------
+# --- convex things --------------------------------------------------------------------------------
 
 
 def hull(points: ArrayLike) -> Solid:
@@ -100,11 +101,11 @@ def rod(radius: float, length: float, axis: str = "z") -> Solid:
     return solid.turned(y=90 * (axis == "x"), x=90 * (axis == "y"))
 
 
-# --- turned things -----------------------------------------------------------------------------------------------
+# --- turned things --------------------------------------------------------------------------------
 
 
 def curve(points: Sequence[tuple[float, float]], steps: int = 28) -> NDArray:
-    """A smooth outline [steps, 2] of (radius, height) through points of strictly rising height."""
+    """A smooth outline [steps, 2] of (radius, height) through points of rising height."""
     radius, height = np.array(points, dtype=np.float64).T
     heights = height[0] + (height[-1] - height[0]) * (1 - np.cos(np.linspace(0, np.pi, steps))) / 2
     return np.stack([PchipInterpolator(height, radius)(heights), heights], axis=1)
@@ -126,7 +127,7 @@ def shell(outer: ArrayLike, inner: ArrayLike) -> Solid:
 
 
 def vessel(outline: ArrayLike, wall: float, floor: float) -> Solid:
-    """A turned vessel: solid below the height `floor`, above it hollow with the given wall, open at the top."""
+    """A turned vessel: solid below the height `floor`, above it a wall around a hollow, open at the top."""
     outline = np.asarray(outline, dtype=np.float64)
     radius = np.interp(floor, outline[:, 1], outline[:, 0])
     under = np.concatenate([outline[outline[:, 1] < floor], [[radius, floor]]])
@@ -138,7 +139,7 @@ def vessel(outline: ArrayLike, wall: float, floor: float) -> Solid:
     return Solid(CrossSection([closed]).revolve(SIDES), lathe(under).hulls + tuple(_wedges(outer, inner)))
 
 
-# --- bent things -------------------------------------------------------------------------------------------------
+# --- bent things ----------------------------------------------------------------------------------
 
 
 def chain(path: ArrayLike, radii: ArrayLike, segments: int = 14) -> Solid:
@@ -150,7 +151,7 @@ def chain(path: ArrayLike, radii: ArrayLike, segments: int = 14) -> Solid:
     radii = np.asarray(radii, dtype=np.float64)
     radii = np.broadcast_to(radii[:, None] if radii.ndim == 1 else radii, path.shape)
     balls = path[:, None] + radii[:, None] * _ball(segments)
-    return joined(hull(np.concatenate(pair)) for pair in zip(balls[:-1], balls[1:], strict=True))
+    return joined(hull(np.concatenate(pair)) for pair in pairwise(balls))
 
 
 def ring(radius: float, thickness: float, steps: int = 20) -> Solid:
@@ -164,7 +165,7 @@ def arc(radius: float, start: float, end: float, steps: int = 10) -> NDArray:
     return radius * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
 
 
-# --- pieces ------------------------------------------------------------------------------------------------------
+# --- pieces ---------------------------------------------------------------------------------------
 
 
 def _bulges(outline: NDArray, slack: float = 0.4) -> Iterable[tuple[int, int]]:
@@ -203,7 +204,7 @@ def _wedges(outer: NDArray, inner: NDArray, slack: float = 0.5) -> Iterable[Mani
     corners = arc(1, 0, 360, SECTORS) * _evened(SECTORS)
     for low, high in _stretches(outer, inner, slack):
         quad = np.stack([outer[low], outer[high], inner[low], inner[high]])
-        for pair in zip(corners[:-1], corners[1:], strict=True):
+        for pair in pairwise(corners):
             points = quad[None, :, :1] * np.stack(pair)[:, None] + [0, 0, 1] * quad[None, :, 1:]
             yield Manifold.hull_points(np.ascontiguousarray(points.reshape(-1, 3)))
 

@@ -150,7 +150,7 @@ FAMILIES = {
         "knife": (knife, 2200, "mirror-y"),
         "paint_brush": (paint_brush, 800, "mirror-y"),
         "pen": (pen, 1200, "mirror-y"),
-        "screwdriver": (screwdriver, 1500, "box"),
+        "screwdriver": (screwdriver, 1500, "mirror-y"),
         "spoon": (spoon, 4000, "mirror-y"),
         "toothbrush": (toothbrush, 1000, "mirror-y"),
         "wrench": (wrench, 5000, "mirror-y"),

@@ -173,7 +173,7 @@ def _handle(radius: float, top: float, bottom: float, reach: float, thickness: f
 
 FAMILIES = {
     "turned": {
-        "apple": (apple, 850, "none"),
+        "apple": (apple, 850, "mirror-y"),
         "bottle": (bottle, 900, "turn-z"),
         "bowl": (bowl, 2000, "turn-z"),
         "cup": (cup, 1200, "turn-z"),
