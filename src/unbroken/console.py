@@ -1,0 +1,105 @@
+"""What a person sees: lines on the console and in train.log, and one live line of progress
+
+Lines said before the work dir is known to be good are held back from train.log, so that a refused start leaves the
+folder as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import IO
+
+from rich.console import Console as Terminal
+from rich.live import Live
+from rich.text import Text
+
+OFTEN = 0.25  # seconds between two drawings of the live line
+SELDOM = 10.0  # seconds between two progress lines where there is no terminal
+
+
+class Console:
+    """Says lines, draws progress."""
+
+    def __init__(self) -> None:
+        self._terminal = Terminal(soft_wrap=True, highlight=False, markup=False)
+        self._live: Live | None = None
+        self._log: IO[str] | None = None
+        self._held: list[str] = []
+        self._drawn = 0.0
+
+    def open(self, path: str) -> None:
+        """From here on lines go to this file too, those already said first."""
+        self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
+        self._drain()
+        if self._terminal.is_terminal:
+            # No refreshing thread: data workers are forked from this process.
+            self._live = Live(console=self._terminal, auto_refresh=False, transient=True)
+            self._live.start()
+
+    def say(self, line: str) -> None:
+        """Print a line exactly as it is, and log it."""
+        self._terminal.print(Text(line), soft_wrap=True)
+        self._held.append(line)
+        with suppress(OSError):  # on a full disk lines wait for room: a log is no reason to end training
+            self._drain()
+
+    def progress(self, line: Callable[[], str]) -> None:
+        """Draw the live line, or print it now and then where nothing can be redrawn; never logged.
+
+        The line is only made when it is drawn, since its numbers may have to come from a GPU.
+        """
+        now = time.monotonic()
+        if now - self._drawn < (OFTEN if self._live else SELDOM):
+            return
+        self._drawn = now
+        if self._live:
+            self._live.update(Text(line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+        else:
+            self._terminal.print(Text(line()), soft_wrap=True)
+
+    def close(self) -> None:
+        if self._live:
+            self._live.stop()
+        if self._log:
+            with suppress(OSError):
+                self._log.close()
+        self._live = self._log = None
+
+    def _drain(self) -> None:
+        if self._log is not None:
+            self._log.writelines(line + "\n" for line in self._held)
+            self._held = []
+            self._log.flush()
+
+
+class Pace:
+    """How fast this session goes, over about the last minute."""
+
+    def __init__(self) -> None:
+        self._ticks: list[tuple[float, float]] = []
+
+    def tick(self, done: float) -> None:
+        """Note how much is done by now, in epochs."""
+        now = time.monotonic()
+        self._ticks = [tick for tick in self._ticks if now - tick[0] < 60.0][-1000:]
+        self._ticks.append((now, done))
+
+    @property
+    def speed(self) -> float:
+        """Epochs a second; 0.0 as long as it is not known."""
+        (then, before), (now, done) = self._ticks[0], self._ticks[-1]
+        return (done - before) / (now - then) if now > then else 0.0
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, such as 4:05:09."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def brief(values: Mapping[str, float]) -> str:
+    """Numbers as a person reads them: `loss 0.1234  lr 8e-04`."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())

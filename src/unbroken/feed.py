@@ -1,0 +1,128 @@
+"""Data set + batch size + workers: the batches that belong to a position, and no others"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from . import order, seeds, signals
+from .errors import Misuse
+from .position import Position
+
+Draw = tuple[int, int]  # (number of the draw, index of the sample)
+
+
+class Feed:
+    """What the run reads: a map-style data set, cut into batches in an order that the run's seed decides.
+
+    epoch_size: samples in an epoch; by default the whole data set. A smaller epoch is a window that moves over pass
+    after pass of the whole set, so that every sample is seen equally often.
+    shuffle=False takes the samples in the order of their index. drop_last leaves out the last, smaller batch.
+    workers: processes that prepare batches; their number never changes a bit.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        batch_size: int,
+        *,
+        epoch_size: int | None = None,
+        workers: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        collate: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False,
+    ) -> None:
+        self.samples = _length(dataset)
+        self.dataset, self.batch_size, self.workers = dataset, batch_size, workers
+        self.epoch_size = self.samples if epoch_size is None else epoch_size
+        self.shuffle, self.drop_last = shuffle, drop_last
+        self.collate, self.pin_memory = collate, pin_memory
+        if min(self.samples, batch_size, self.epoch_size, self.batches) < 1 or workers < 0:
+            raise Misuse(
+                f"a feed needs at least one batch: {self.samples} samples, epoch_size {self.epoch_size}, "
+                f"batch_size {batch_size}, workers {workers}, drop_last {drop_last}"
+            )
+
+    @property
+    def batches(self) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(self.epoch_size, self.batch_size)
+        return whole + (1 if rest and not self.drop_last else 0)
+
+    def facts(self) -> dict[str, Any]:
+        """What of the feed decides the numbers, to be compared when a run goes on."""
+        names = ("samples", "batch_size", "epoch_size", "shuffle", "drop_last")
+        return {name: getattr(self, name) for name in names}
+
+    def draws(self, seed: int, epoch: int, batch: int) -> list[Draw]:
+        """The draws of one batch."""
+        start = batch * self.batch_size
+        stop = min(start + self.batch_size, self.epoch_size)
+        numbers = epoch * self.epoch_size + np.arange(start, stop, dtype=np.int64)
+        taken = order.draw(seed, self.samples, numbers) if self.shuffle else numbers % self.samples
+        return list(zip(numbers.tolist(), taken.tolist(), strict=True))
+
+    def stream(self, seed: int, start: Position, epochs: int) -> Iterator[Any]:
+        """Every batch from a position to the end of the run; what lies before it is never read."""
+        loader: DataLoader[Any] = DataLoader(
+            _Seeded(self.dataset, seed),
+            batch_sampler=_Draws(self, seed, start, epochs),  # pyright: ignore[reportArgumentType]
+            num_workers=self.workers,
+            collate_fn=self.collate,
+            pin_memory=self.pin_memory,
+            worker_init_fn=_quiet if self.workers else None,
+        )
+        batches = iter(loader)
+        return batches if self.workers else _alone(batches)
+
+
+class _Seeded(Dataset[Any]):
+    """The data set with its randomness tied to the draw: whichever process serves it, the same sample."""
+
+    def __init__(self, dataset: Dataset[Any], seed: int) -> None:
+        self.dataset, self.seed = dataset, seed
+
+    def __getitem__(self, draw: Draw) -> Any:
+        number, index = draw
+        seeds.sow(self.seed, seeds.For.SAMPLE, number)
+        return self.dataset[index]
+
+
+class _Draws:
+    """One stream over all epochs, so that workers start once a run and prefetch across the seam of two epochs."""
+
+    def __init__(self, feed: Feed, seed: int, start: Position, epochs: int) -> None:
+        self.feed, self.seed, self.start, self.epochs = feed, seed, start, epochs
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        first = self.start.batch
+        for epoch in range(self.start.epoch, self.epochs):
+            for batch in range(first, self.feed.batches):
+                yield self.feed.draws(self.seed, epoch, batch)
+            first = 0
+
+
+def _alone(batches: Iterator[Any]) -> Iterator[Any]:
+    while True:
+        with seeds.one_thread():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _quiet(worker: int) -> None:
+    signals.ignore()
+
+
+def _length(dataset: Dataset[Any]) -> int:
+    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        raise Misuse(
+            f"{type(dataset).__name__} has no length or no index: a feed reads map-style data sets, "
+            "because a stream cannot be entered in the middle without re-reading it"
+        )
+    return len(dataset)  # pyright: ignore[reportArgumentType]

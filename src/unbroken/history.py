@@ -1,0 +1,70 @@
+"""Who wins: the state that a run goes on from, and what becomes of the states it does not go on from"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from . import checkpoint
+from .journal import Journal
+from .shelf import Found, Shelf
+
+Say = Callable[[str], None]
+Session = dict[str, Any]
+
+
+def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) -> Found | None:
+    """The state to go on from: the one that was wished for, else the newest whole one; None begins a new run.
+
+    A wish is granted once: the same command, given again after an interruption, goes on with what it began.
+    Raises what checkpoint.read and Shelf.newest raise.
+    """
+    if resume is None:
+        return shelf.newest(say)
+    wished = Found(resume, checkpoint.read(resume))
+    granted = next((s for s in sessions if _granted(shelf, s, wished)), None)
+    newest = shelf.newest(say) if granted else None
+    if granted is None or newest is None or newest.tree["digest"] == wished.tree["digest"]:
+        return wished
+    say(f"--resume {resume} was granted on {granted['began']}: going on with what it began (to go back to it again, "
+        "resume from a copy under another name)")  # fmt: skip
+    return newest
+
+
+def branch(shelf: Shelf, journal: Journal, found: Found, say: Say) -> None:
+    """Begin the history at a state: whatever is later is moved to checkpoints/left-behind/, never overwritten."""
+    mark = found.tree["journal"]
+    if journal.holds(mark) and os.path.getsize(journal.path) > mark["length"]:
+        shelf.move_behind(journal.path, copy=True)
+    moved = shelf.leave_behind(found.tree["step"])
+    if moved:
+        say(f"the history begins at {found.path}: {len(moved)} later states were moved to {shelf.behind}")
+
+
+def settle(shelf: Shelf, journal: Journal, found: Found, say: Say) -> dict[str, Any] | None:
+    """The journal's mark to go on after, once the records before it are in the work dir.
+
+    A state from another folder brings the records that lie beside it; where none do, the journal begins anew.
+    """
+    mark = found.tree["journal"]
+    if journal.holds(mark):
+        return mark
+    if os.path.exists(journal.path):
+        say(f"{journal.path} belongs to another history: moved to {shelf.move_behind(journal.path)}")
+    folder = os.path.dirname(found.path)
+    for place in (folder, os.path.dirname(folder)):
+        other = Journal(os.path.join(place, "journal.jsonl"))
+        if other.holds(mark):
+            shelf.copy(other.path, journal.path)
+            return mark
+    say(f"no journal with the records before {found.path} was found: {journal.path} begins there")
+    return None
+
+
+def _granted(shelf: Shelf, session: Session, wished: Found) -> bool:
+    if session["resume"] is None or session["resume"] != os.path.realpath(wished.path):
+        return False
+    # checkpoint.prev.pt changes under its name with every save, so its name alone tells the wish.
+    moving = os.path.realpath(shelf.previous) == session["resume"]
+    return moving or session["state"] == wished.tree["digest"]

@@ -1,0 +1,120 @@
+"""What was measured: journal.jsonl is the truth, TensorBoard its mirror
+
+One JSON object a line. On resume the file is cut back to the length that the checkpoint names, after the bytes up to
+there were found to be the same ones; so no record is ever doubled, lost or taken from another history. Fields that are
+times stand in an object named `time`, last in the line: all else is equal, byte for byte, in the uninterrupted run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import IO, Any, Protocol, cast
+
+from . import shelf
+
+Mark = dict[str, Any]  # {"length": bytes, "sha256": hex of those bytes}
+
+
+class Journal:
+    """An append-only file of records that knows how far a checkpoint vouches for it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+        self._hash, self._length, self._pending = hashlib.sha256(), 0, b""
+
+    def holds(self, mark: Mark) -> bool:
+        """Whether the file begins with the very records that a mark vouches for."""
+        return _prefix(self.path, mark["length"]).hexdigest() == mark["sha256"]
+
+    def open(self, mark: Mark | None) -> None:
+        """Go on after the records of a mark, which the file must hold; without one, from the beginning."""
+        length = mark["length"] if mark else 0
+        self._hash, self._length = _prefix(self.path, length), length
+        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self._file.truncate(length)
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Append one record; it counts once a checkpoint vouches for it.
+
+        On a full disk the record waits in memory: mark, which every save asks for, raises until it is written.
+        """
+        line = json.dumps(record, allow_nan=True).encode() + b"\n"
+        self._hash.update(line)
+        self._length += len(line)
+        self._pending += line
+        with suppress(OSError):
+            self._drain()
+
+    def mark(self) -> Mark:
+        """What a checkpoint stores to vouch for everything written so far, after it is safe on disk.
+
+        Raises OSError when the disk does not take it.
+        """
+        self._drain()
+        if self._file is not None:
+            shelf.sync(self._file)
+        return {"length": self._length, "sha256": self._hash.hexdigest()}
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _drain(self) -> None:
+        while self._file is not None and self._pending:
+            self._pending = self._pending[self._file.write(self._pending) :]
+
+
+class Summaries:
+    """TensorBoard's view of the journal: every number of a record under its path, at the record's step."""
+
+    def __init__(self, folder: str, step: int) -> None:
+        # Imported here because it takes a second, and a core without TensorBoard must import.
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+
+        # purge_step makes TensorBoard drop what a killed session wrote beyond the checkpoint.
+        self._writer = cast(_Writer, SummaryWriter(folder, purge_step=step + 1))
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        for name, value in numbers(record):
+            if name not in ("epoch", "step"):
+                self._writer.add_scalar(f"{record['at']}/{name}", value, record["step"])
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Writer(Protocol):  # torch does not type it
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def numbers(record: Mapping[str, Any], path: str = "") -> list[tuple[str, float]]:
+    """Every number of a record with its path, such as train/loss."""
+    found: list[tuple[str, float]] = []
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            found += numbers(cast(Mapping[str, Any], value), f"{path}{name}/")
+        elif isinstance(value, int | float):
+            found.append((f"{path}{name}", value))
+    return found
+
+
+def _prefix(path: str, length: int) -> hashlib._Hash:  # pyright: ignore[reportPrivateUsage]
+    """The hash of a file's first bytes; of fewer when it is shorter, which then matches no mark."""
+    total = hashlib.sha256()
+    if length and os.path.exists(path):
+        with open(path, "rb") as file:
+            while length and (piece := file.read(min(length, 1 << 20))):
+                total.update(piece)
+                length -= len(piece)
+    return total

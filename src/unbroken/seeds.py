@@ -1,0 +1,83 @@
+"""Randomness as a pure function of where the run is: the one place that seeds generators
+
+No generator's state is ever saved. Before each step, each sample and each part of the loop all generators are seeded
+with a key of (seed, what it is for, where), which costs about 25 µs and makes the past of a generator irrelevant.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import torch
+
+from .order import key
+
+
+class For(IntEnum):
+    """What a seed is for; part of every key, so that no two uses share a stream."""
+
+    BIRTH = 0  # building the model
+    BEFORE = 1  # from the start of an epoch to its first batch
+    STEP = 2  # one batch: forward, backward, optimizer
+    AFTER = 3  # what follows the inner loop: validation
+    SAMPLE = 4  # one sample of the data set: augmentation
+
+
+def sow(seed: int, purpose: For, *where: int) -> None:
+    """Seed python's, numpy's and torch's global generators for this purpose at this place."""
+    word = key(seed, purpose, *where)
+    random.seed(word)
+    np.random.seed(word & 0xFFFFFFFF)
+    # torch.manual_seed does the same at 200 times the cost: it looks for every kind of device first.
+    torch.default_generator.manual_seed(word)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(word)
+
+
+@contextmanager
+def borrowed() -> Generator[None]:
+    """Give the process its generators back as they were."""
+    python, arrays, tensors = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    try:
+        yield
+    finally:
+        torch.cuda.set_rng_state_all(gpus)
+        random.setstate(python)
+        np.random.set_state(arrays)
+        torch.set_rng_state(tensors)
+
+
+@contextmanager
+def pinned() -> Generator[None]:
+    """Deterministic kernels for as long as the run lasts: autotuning chooses by timing, atomics by luck."""
+    # cuBLAS reads this when its handle is created; without it torch refuses deterministic matrix products.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    settings: Any = torch.utils.deterministic  # its one property is not typed
+    was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    fill, benchmark = settings.fill_uninitialized_memory, torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(True)
+    settings.fill_uninitialized_memory = False  # it fills every torch.empty: time, and no bit of ours depends on it
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(was[0], warn_only=was[1])
+        settings.fill_uninitialized_memory, torch.backends.cudnn.benchmark = fill, benchmark
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Compute a sample as a data worker does, on one thread: with two, sums could round differently."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

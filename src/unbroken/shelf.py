@@ -1,0 +1,244 @@
+"""The work dir's files: which is the newest whole state, and every rename, delete, sync and lock
+
+The commit of a state is one act, last and visible: written beside, synced, verified, the old one linked to
+checkpoint.prev.pt, renamed, the folder synced. Killed anywhere, the folder holds at least one whole state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+import filelock
+
+from . import checkpoint
+from .errors import Damaged, Error, Foreign, Hostile, Occupied, Unwritable
+
+UNUSABLE = (Damaged, Foreign, Hostile)  # but not Unreadable: a missing permission is no reason to move a file
+SNAPSHOT = re.compile(r"E(\d{3,})_net\.pt")
+TEMPORARY = ".unbroken-tmp"  # ours alone: files with it are deleted
+
+
+@dataclass(frozen=True)
+class Found:
+    """A whole state and where it lies, the path as the user typed its folder."""
+
+    path: str
+    tree: dict[str, Any]
+
+
+class Shelf:
+    """A work dir. Paths are joined as text, because users look for the path that they typed."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.checkpoint = os.path.join(folder, "checkpoint.pt")
+        self.previous = os.path.join(folder, "checkpoint.prev.pt")
+        self.snapshots = os.path.join(folder, "checkpoints")
+        self.behind = os.path.join(self.snapshots, "left-behind")
+        self.record = os.path.join(folder, "run.json")
+
+    def put(self, tree: dict[str, Any]) -> None:
+        """Make this the newest state. Raises OSError or Damaged; the state before it stays whole then."""
+        fresh = self._written(tree, self.checkpoint)
+        if os.path.exists(self.checkpoint):
+            _link(self.checkpoint, self.previous)
+        os.replace(fresh, self.checkpoint)
+        sync_folder(self.folder)
+
+    def put_snapshot(self, tree: dict[str, Any]) -> str:
+        """Keep this state for good, as checkpoints/E1000_net.pt: a file of its own, no link to checkpoint.pt, so
+        that whatever befalls one of them spares the other."""
+        os.makedirs(self.snapshots, exist_ok=True)
+        path = self.snapshot(tree["epoch"])
+        os.replace(self._written(tree, path), path)
+        sync_folder(self.snapshots)
+        return path
+
+    def snapshot(self, epoch: int) -> str:
+        """Where the snapshot of an epoch lies."""
+        return os.path.join(self.snapshots, f"E{epoch:03d}_net.pt")
+
+    def newest(self, say: Callable[[str], None]) -> Found | None:
+        """The newest whole state, or None in a folder that never held one.
+
+        A damaged newer file is set aside under a new name and its reason said, once a whole one is found.
+        Raises Damaged when there are states and none is whole.
+        """
+        damaged: dict[str, str] = {}
+        kept = [self.snapshot_path(name) for name in self._snapshot_names()]
+        found = _first_whole([self.checkpoint], damaged) or _later(
+            _first_whole([self.previous], damaged), _first_whole(kept, damaged)
+        )
+        if found is None and (damaged or self._set_aside()):
+            reasons = "; ".join(damaged.values()) or "all were set aside as damaged"
+            raise Damaged(f"{self.folder} holds states, but none is whole: {reasons}; nothing was changed")
+        for path, reason in damaged.items():
+            say(f"{reason}; set aside as {self._aside(path)}")
+        return found
+
+    def snapshot_path(self, name: str) -> str:
+        return os.path.join(self.snapshots, name)
+
+    def leave_behind(self, step: int) -> list[str]:
+        """Move every state later than a step to checkpoints/left-behind/; the new names."""
+        states = [self.checkpoint, self.previous, *map(self.snapshot_path, self._snapshot_names())]
+        return [self.move_behind(path) for path in states if _step(path) > step]
+
+    def move_behind(self, path: str, *, copy: bool = False) -> str:
+        """Move (or copy) a file to checkpoints/left-behind/ under a name that nothing has yet."""
+        os.makedirs(self.behind, exist_ok=True)
+        target = _free(os.path.join(self.behind, os.path.basename(path)))
+        if copy:
+            shutil.copyfile(path, target)
+        else:
+            os.replace(path, target)
+        sync_folder(self.behind)
+        sync_folder(os.path.dirname(path))
+        return target
+
+    def copy(self, source: str, target: str) -> None:
+        """Bring a file in from elsewhere, whole or not at all."""
+        fresh = target + TEMPORARY
+        shutil.copyfile(source, fresh)
+        os.replace(fresh, target)
+        sync_folder(self.folder)
+
+    def read_record(self) -> dict[str, Any] | None:
+        """run.json, or None before the run was born."""
+        if not os.path.exists(self.record):
+            return None
+        with open(self.record, encoding="utf-8") as file:
+            try:
+                return json.load(file)
+            except ValueError as reason:
+                raise Damaged(f"{self.record} is damaged: {reason}; move it away to go on without it") from reason
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Replace run.json as a whole."""
+        fresh = self.record + TEMPORARY
+        with open(fresh, "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=1)
+            file.write("\n")
+            sync(file)
+        os.replace(fresh, self.record)
+        sync_folder(self.folder)
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Hold the work dir against a second trainer; the system lets go of a dead holder's lock.
+
+        Raises Occupied with the holder, Unwritable when the folder cannot be made or written.
+        """
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            lock = filelock.FileLock(os.path.join(self.folder, "run.lock"), blocking=False)
+            lock.acquire()
+        except filelock.Timeout:
+            raise Occupied(f"{self.folder} is held by another trainer{self._holder()}") from None
+        except OSError as reason:
+            raise Unwritable(f"the work dir {self.folder} cannot be written: {reason.strerror}") from reason
+        try:
+            self._sweep()
+            yield
+        finally:
+            lock.release()
+
+    def _written(self, tree: dict[str, Any], path: str) -> str:
+        fresh = path + TEMPORARY
+        _remove(fresh)
+        try:
+            checkpoint.write(tree, fresh)
+        except (OSError, RuntimeError, Error):
+            _remove(fresh)  # room for the next try
+            raise
+        return fresh
+
+    def _snapshot_names(self) -> list[str]:
+        names = os.listdir(self.snapshots) if os.path.isdir(self.snapshots) else []
+        found = [(int(match[1]), name) for name in names if (match := SNAPSHOT.fullmatch(name))]
+        return [name for _, name in sorted(found, reverse=True)]
+
+    def _set_aside(self) -> list[str]:
+        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
+        return [name for name in names if ".damaged" in name]
+
+    def _aside(self, path: str) -> str:
+        target = _free(path + ".damaged")
+        os.replace(path, target)
+        return target
+
+    def _holder(self) -> str:
+        sessions = (self.read_record() or {}).get("sessions") or [None]
+        last = sessions[-1]
+        return f": pid {last['pid']} on {last['host']}, since {last['began']}" if last else ""
+
+    def _sweep(self) -> None:
+        """What a killed save left behind; only the holder of the lock may judge that nobody writes it."""
+        for folder in (self.folder, self.snapshots):
+            names = os.listdir(folder) if os.path.isdir(folder) else []
+            for name in names:
+                if name.endswith(TEMPORARY):
+                    _remove(os.path.join(folder, name))
+
+
+def sync(file: IO[Any]) -> None:
+    """What was written to this file survives a power cut from here on."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: str) -> None:
+    """The names in this folder survive a power cut from here on: without it a rename may be lost."""
+    handle = os.open(folder or ".", os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _first_whole(paths: list[str], damaged: dict[str, str]) -> Found | None:
+    for path in paths:
+        if not os.path.exists(path):
+            continue
+        try:
+            return Found(path, checkpoint.read(path))
+        except UNUSABLE as reason:
+            damaged[path] = str(reason)
+    return None
+
+
+def _later(a: Found | None, b: Found | None) -> Found | None:
+    return max((f for f in (a, b) if f), key=lambda f: f.tree["step"], default=None)
+
+
+def _step(path: str) -> float:
+    """The step of a state; a damaged one counts as later than any, so that it never hides what is chosen."""
+    try:
+        return checkpoint.read(path)["step"] if os.path.exists(path) else -1
+    except UNUSABLE:
+        return float("inf")
+
+
+def _link(old: str, new: str) -> None:
+    """A second name for a file, replacing what had that name in one act."""
+    fresh = new + TEMPORARY
+    _remove(fresh)
+    os.link(old, fresh)
+    os.replace(fresh, new)
+
+
+def _free(path: str) -> str:
+    names = (path if n == 1 else f"{path}-{n}" for n in range(1, 1_000_000))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def _remove(path: str) -> None:
+    if os.path.lexists(path):
+        os.remove(path)

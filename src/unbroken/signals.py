@@ -1,0 +1,58 @@
+"""Signals become a wish that the loop reads at the seam; the one owner of signal.signal"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+from .errors import Stopped
+
+HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+class Wish:
+    """The wish to stop: which signal came first, if any."""
+
+    signal: int | None = None
+
+    @property
+    def name(self) -> str:
+        return signal.Signals(self.signal).name if self.signal is not None else "none"
+
+    @property
+    def code(self) -> int:
+        """The exit code that tells a shell or a scheduler which signal it was: 130, 143, 138."""
+        return 128 + (self.signal or 0)
+
+
+@contextmanager
+def heeded() -> Generator[Wish]:
+    """Note the signals instead of dying of them; whoever handled them before handles them afterwards."""
+    wish, owner = Wish(), os.getpid()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner:  # a data worker that has not yet come to ignore it
+            return
+        if wish.signal is not None and number == signal.SIGINT:
+            raise Stopped(128 + number)
+        wish.signal = wish.signal or number
+        # Not print: a handler may run in the middle of another print, and buffered files cannot be entered twice.
+        again = "; once more leaves at once" if number == signal.SIGINT else ""
+        os.write(2, f"\n{signal.Signals(number).name}: stopping after this batch{again}\n".encode())
+
+    before = {number: signal.signal(number, note) for number in HEEDED}
+    try:
+        yield wish
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore() -> None:
+    """In a data worker: a terminal's Ctrl+C and a scheduler's SIGTERM reach the whole group, and a worker that dies of
+    them takes the trainer along before it has saved. Workers end when the trainer does."""
+    for number in HEEDED:
+        signal.signal(number, signal.SIG_IGN)

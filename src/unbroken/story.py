@@ -1,0 +1,100 @@
+"""What a run tells while it goes: running means, records, lines, progress
+
+Everything here is a view of the same numbers: the journal keeps them, TensorBoard and the console mirror them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+from .console import Console, Pace, brief, duration
+from .journal import Journal, Mark, Summaries
+from .means import Means, Number
+from .position import Position
+
+
+class Story:
+    """The metrics of the epoch under way and the sinks that they go to."""
+
+    def __init__(self, folder: str, epochs: int, batches: int, log_every: int, summaries: bool) -> None:
+        self.means = Means()
+        self.journal = Journal(os.path.join(folder, "journal.jsonl"))
+        self._folder, self._epochs, self._batches, self._log_every = folder, epochs, batches, log_every
+        self._console, self._pace = Console(), Pace()
+        self._mirrored, self._summaries = summaries, None
+
+    def open(self, mark: Mark | None, position: Position) -> None:
+        """Begin to write, after the records that the mark vouches for."""
+        self._console.open(os.path.join(self._folder, "train.log"))
+        self.journal.open(mark)
+        if self._mirrored:
+            self._summaries = Summaries(os.path.join(self._folder, "summaries"), position.step)
+
+    def close(self) -> None:
+        if self._summaries:
+            self._summaries.close()
+        self.journal.close()
+        self._console.close()
+
+    def say(self, line: str) -> None:
+        """Print a line, and write it to train.log."""
+        self._console.say(line)
+
+    def log(self, values: Mapping[str, Number], named: Mapping[str, Any]) -> None:
+        """Take what the loop measured."""
+        self.means.add(values)
+        for name, value in named.items():
+            self.means.put(name, value)
+
+    def batch_done(self, position: Position, samples: int) -> None:
+        """Count a batch; samples are those of an epoch."""
+        if position.step % self._log_every == 0:
+            self._write("step", position, self.means.batch(), {})
+        self._pace.tick(position.epoch + position.batch / self._batches)
+        self._console.progress(lambda: self._progress(position, samples))
+
+    def epoch_done(self, position: Position, seconds: float) -> None:
+        """Record a committed epoch, and start the next one's means."""
+        record = self.means.epoch()
+        self.means = Means()
+        self._write("epoch", position, record, {"seconds": seconds})
+        self.say(f"epoch {position.epoch}/{self._epochs}  {brief(_headline(record))}  {seconds:.1f} s")
+
+    def mark(self) -> Mark:
+        """Everything told so far is safe on disk; what a checkpoint stores to vouch for it."""
+        if self._summaries:
+            self._summaries.flush()
+        return self.journal.mark()
+
+    def _write(self, at: str, position: Position, values: dict[str, Any], times: dict[str, float]) -> None:
+        place = {"at": at, "epoch": position.epoch, "step": position.step}
+        record = {**place, **values, "time": {"unix": time.time(), **times}}
+        self.journal.write(record)
+        if self._summaries:
+            self._summaries.write(record)
+
+    def _progress(self, position: Position, samples: int) -> str:
+        done, speed = position.epoch + position.batch / self._batches, self._pace.speed
+        left = duration((self._epochs - done) / speed) if speed else "?"
+        return (
+            f"epoch {position.epoch + 1}/{self._epochs}  batch {position.batch}/{self._batches}  "
+            f"{brief(_flat(self.means.batch()))}  {speed * samples:.0f} samples/s  {left} left"
+        )
+
+
+def _headline(record: Mapping[str, Any]) -> dict[str, float]:
+    """The first number of each group and every number that stands alone: what fits on a line."""
+    shown: dict[str, float] = {}
+    for name, value in record.items():
+        group = cast(dict[str, float], value) if isinstance(value, dict) else {"": value}
+        for inner, number in list(group.items())[:1]:
+            shown[f"{name} {inner}".rstrip()] = number
+    return shown
+
+
+def _flat(batch: dict[str, Any]) -> dict[str, float]:
+    """A batch's first four values and every number that stands alone."""
+    return {**dict(list(batch["train"].items())[:4]), **{k: v for k, v in batch.items() if k != "train"}}

@@ -1,0 +1,64 @@
+"""When states are saved, and what becomes of a save that fails"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .errors import Damaged, Unwritable
+from .every import Every
+from .position import Position
+from .shelf import Shelf
+
+FAILURES = (OSError, RuntimeError, Damaged)  # torch.save says RuntimeError when its file cannot grow
+
+
+class Writer:
+    """Puts states on the shelf. A save that fails does not end training: the state before it is whole, the failure is
+    said, and the next save tries again."""
+
+    def __init__(self, shelf: Shelf, when: Every, snapshot_every: int, say: Callable[[str], None]) -> None:
+        self.failed = False  # the last save did
+        self._shelf, self._when, self._snapshot_every, self._say = shelf, when, snapshot_every, say
+        self._at, self._saved = time.monotonic(), Position()
+
+    def first(self, tree: dict[str, Any]) -> None:
+        """At once, so that a disk that cannot hold a state is known before an epoch was spent. Raises Unwritable."""
+        try:
+            self._shelf.put(tree)
+        except FAILURES as reason:
+            raise Unwritable(f"no state can be saved in {self._shelf.folder}: {reason}") from reason
+
+    def save(self, position: Position, tree: Callable[[], dict[str, Any]]) -> None:
+        """Save this position, unless it is saved."""
+        if self._saved == position and not self.failed:
+            return
+        self.failed = not self._tried(lambda: self._shelf.put(tree()))
+        self._at, self._saved = time.monotonic(), position
+
+    def snapshot(self, position: Position, tree: Callable[[], dict[str, Any]]) -> None:
+        """Keep this position for good where that is due and not done, also in the session after a kill."""
+        due = position.epoch > 0 and position.batch == 0 and position.epoch % self._snapshot_every == 0
+        if due and not os.path.exists(self._shelf.snapshot(position.epoch)):
+            self._tried(lambda: self._shelf.put_snapshot(tree()))
+
+    def due(self, position: Position, last: bool) -> bool:
+        """Whether a completed epoch is to be saved."""
+        return last or self._when.due_epoch(position.epoch)
+
+    def overdue(self) -> bool:
+        """Whether a save is due in the middle of an epoch."""
+        return self._when.due_time(time.monotonic() - self._at)
+
+    def _tried(self, put: Callable[[], object]) -> bool:
+        try:
+            put()
+        except FAILURES as reason:
+            self._say(
+                f"Warning: this state could not be saved ({reason}); training goes on, {self._shelf.checkpoint} "
+                "still holds the one before, and the next save tries again"
+            )
+            return False
+        return True
