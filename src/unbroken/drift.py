@@ -41,6 +41,16 @@ def compare(old: Settings, new: Settings, free: Collection[str], allow: Collecti
     return [f"allowed to change: {name} from {a} to {b}" for name, (a, b) in changed.items()]
 
 
+def inside(tree: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> None:
+    """Refuse to cut an epoch that is under way into other batches, allowed or not. Raises Drift."""
+    changed = [name for name, value in facts.items() if tree["settings"].get(name) != value]
+    if tree["batch"] > 0 and changed:
+        raise Drift(
+            f"{path} stands inside an epoch, after {tree['batch']} batches: {', '.join(changed)} can only change "
+            "between two epochs; go on as recorded to the end of this one, or resume from a snapshot"
+        )
+
+
 def environment() -> dict[str, Any]:
     """What of the machine and its software can change bits."""
     cuda = torch.cuda.is_available()

@@ -156,6 +156,7 @@ class Run:
                 f"{self.epochs} epochs were asked for, but {tree['epoch']} are done in {path}: "
                 f"ask for at least {tree['epoch']}, or resume from an earlier snapshot"
             )
+        drift.inside(tree, self.feed.facts(), path)
         notes = drift.compare(tree["settings"], self.settings, self._free, self._allow)
         for line in [*notes, *drift.moved(tree["environment"], drift.environment())]:
             self.say(line)

@@ -1,0 +1,154 @@
+"""The settings of a training run: one dataclass is the command line, the help and the record"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Annotated, Any, Literal
+
+import torch
+import tyro
+
+import unbroken
+from perpart.errors import Mistake
+from perpart.schedule import extended
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Train a generative model of which part of a hand touches where on an object; the same command again goes on.
+
+    On resume a flag that is not given keeps the run's recorded value.
+    """
+
+    work_dir: str = "./exp_per_part"
+    """Where everything goes: checkpoint.pt, checkpoints/, train.log, journal.jsonl, summaries/, run.json."""
+    resume: str | None = None
+    """Begin the history at this file: checkpoint.pt, or a snapshot such as checkpoints/E1000_net.pt."""
+    preset: Literal["laptop", "paper"] = "laptop"
+    """Defaults for points, width, batch size and grasps an epoch: laptop for two CPU cores, paper for a GPU."""
+    n_epochs: int = 3000
+    """Epochs in all. Another number on resume wants --extend."""
+    extend: Literal["hold", "stretch", "restart"] | None = None
+    """What becomes of the schedule when --n-epochs changes: stay as it was, stretch to the new length, begin anew."""
+    allow: tuple[str, ...] = ()
+    """Settings that may differ from the recorded ones although they make another run, by name."""
+    batch_size: int = 32
+    """Grasps in a batch."""
+    grasps_per_epoch: int | None = 384
+    """Grasps in an epoch; epochs take turns through the whole data set. None: all of them in each."""
+    points: int = 512
+    """Points of the object's surface that the model sees."""
+    width: int = 32
+    """Channels of the model's first layer."""
+    latents: int = 48
+    """Size of the latent."""
+    lr: float = 8e-4
+    """Learning rate at the first step."""
+    lr_end: float = 1e-4
+    """Learning rate at the last step; a cosine in between."""
+    weight_decay: float = 5e-4
+    """Adam's."""
+    kl_weight: float = 1e-3
+    """The price of a nat of latent, reached after the warm-up."""
+    kl_warmup: float | None = None
+    """Epochs over which that price rises from 0; by default 30 % of --n-epochs at birth."""
+    seed: int = 0
+    """Decides the order, the augmentation, the first weights and every random draw."""
+    num_workers: int = 0
+    """Processes that prepare batches; their number changes no bit."""
+    device: str = "auto"
+    """cpu, cuda or cuda:N; auto takes the GPU where there is one."""
+    data: str | None = None
+    """A folder made by `python -m perpart.grasps make`; by default the set that ships with the package."""
+    snapshot_every: int = 1000
+    """Epochs between two snapshots that are kept for good."""
+    save_minutes: float = 10.0
+    """Within an epoch, save when this many minutes have passed since the last save."""
+    log_every: int = 50
+    """Steps between two step records in journal.jsonl."""
+    legs: Annotated[tuple[tuple[int, int], ...], tyro.conf.Suppress] = ()
+    """The schedule's cosines, from epoch to epoch; written by --extend."""
+
+    def record(self) -> dict[str, Any]:
+        """What is recorded at birth: all but what belongs to a single start."""
+        return {k: v for k, v in asdict(self).items() if k not in ONCE}
+
+
+ONCE = ("work_dir", "resume", "extend", "allow")
+FREE = ("num_workers", "n_epochs", "legs", "data", "snapshot_every", "save_minutes", "log_every")
+"""What cannot change the numbers, or is told elsewhere: the length by --extend, the data by their fingerprint."""
+DERIVED = {"data_fingerprint", "samples", "epoch_size"}
+"""What is recorded and compared beside the settings: facts of the data."""
+PRESETS: dict[str, dict[str, Any]] = {
+    "laptop": {},
+    "paper": {"points": 2048, "width": 64, "batch_size": 128, "grasps_per_epoch": None, "num_workers": 4},
+}
+
+
+def parse(arguments: Sequence[str] | None = None) -> Settings:
+    """The settings of this start: flags over the run's record, or over the preset's defaults in a new work dir.
+
+    Raises Mistake and what reading the recorded state raises.
+    """
+    first = _cli(arguments, Settings())
+    recorded = unbroken.recorded(first.work_dir, first.resume)
+    if recorded is None:
+        return _born(_cli(arguments, replace(Settings(), preset=first.preset, **PRESETS[first.preset])))
+    known = {f.name for f in fields(Settings)} - set(ONCE)
+    base = replace(Settings(), **{k: v for k, v in recorded.items() if k in known})
+    return _usable(_lengthened(_cli(arguments, base), base.n_epochs))
+
+
+def _cli(arguments: Sequence[str] | None, default: Settings) -> Settings:
+    return tyro.cli(Settings, args=arguments, default=default)
+
+
+def _born(settings: Settings) -> Settings:
+    """What a new run decides once, so that it is recorded as it was."""
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if settings.device == "auto" else settings.device
+    warmup = 0.3 * settings.n_epochs if settings.kl_warmup is None else settings.kl_warmup
+    return _usable(replace(settings, device=device, kl_warmup=warmup, legs=((0, settings.n_epochs),)))
+
+
+def _lengthened(settings: Settings, before: int) -> Settings:
+    if settings.n_epochs == before:
+        return settings
+    if settings.extend is None:
+        raise Mistake(
+            f"--n-epochs {settings.n_epochs} differs from the run's {before}: say what becomes of the learning rate, "
+            "--extend hold (as it was), stretch (over the new length) or restart (a new cosine from there)"
+        )
+    try:
+        legs = extended(settings.legs, settings.n_epochs, settings.extend)
+    except ValueError as reason:
+        raise Mistake(f"--extend restart: {reason}") from None
+    return replace(settings, legs=tuple((a, b) for a, b in legs))
+
+
+def _usable(settings: Settings) -> Settings:
+    """Refuse numbers and devices that nothing can be done with, before anything is built."""
+    for name in ("n_epochs", "batch_size", "points", "width", "latents", "snapshot_every", "log_every"):
+        if getattr(settings, name) < 1:
+            raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 1")
+    for name in ("seed", "num_workers", "lr_end", "weight_decay", "kl_weight", "kl_warmup"):
+        if getattr(settings, name) < 0:
+            raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 0")
+    if not settings.lr > 0 or not settings.save_minutes > 0:
+        raise Mistake(f"--lr {settings.lr} and --save-minutes {settings.save_minutes}: more than 0")
+    usable_device(settings.device)
+    allow = tuple(name.replace("-", "_").lstrip("_") for name in settings.allow)
+    if unknown := set(allow) - set(settings.record()) - DERIVED:
+        raise Mistake(f"--allow {' '.join(sorted(unknown))}: no such setting; name them as the table of changes does")
+    return replace(settings, allow=allow)
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of this name; raises Mistake when there is no such kind, or none in this machine."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise Mistake(f"--device {name}: no such kind of device; take cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise Mistake(f"--device {name}: only cpu and cuda are supported")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise Mistake(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; take --device cpu")
+    return device

@@ -1,0 +1,80 @@
+"""Train the per-part contact model: the file to open first"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+import unbroken
+from perpart import grasps
+from perpart.dataset import Contacts, fingerprint
+from perpart.errors import told
+from perpart.losses import objective
+from perpart.metrics import evaluate
+from perpart.model import ContactCVAE
+from perpart.schedule import Schedule
+from perpart.settings import FREE, Settings, parse, usable_device
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line: `python train_per_part.py --work-dir ./exp_per_part` starts, and goes on."""
+    with told(unbroken.Error):
+        train(parse(arguments))
+
+
+def train(settings: Settings) -> None:
+    """Train until settings.n_epochs are done, or until somebody stops it."""
+    device = usable_device(settings.device)
+    graspset = grasps.load(settings.data)
+    seen = Contacts(graspset, "train", settings.points)
+    unseen = Contacts(graspset, "valid", settings.points, augment=False)
+    feed = unbroken.Feed(
+        seen, settings.batch_size, epoch_size=settings.grasps_per_epoch, workers=settings.num_workers,
+        pin_memory=device.type == "cuda",
+    )  # fmt: skip
+    with unbroken.Run(
+        settings.work_dir, feed, epochs=settings.n_epochs, seed=settings.seed, resume=settings.resume,
+        settings={**settings.record(), "data_fingerprint": fingerprint(graspset)}, free=FREE, allow=settings.allow,
+        save=unbroken.Every(minutes=settings.save_minutes), snapshot_every=settings.snapshot_every,
+        log_every=settings.log_every, summaries=True,
+    ) as run:  # fmt: skip
+        model = ContactCVAE(settings.width, settings.points, settings.latents).to(device)
+        # Fused, foreach and plain Adam round differently: the choice is pinned, not left to the device.
+        optimizer = torch.optim.Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True)
+        scheduler = Schedule(
+            optimizer, feed.batches, legs=settings.legs, lr=settings.lr, lr_end=settings.lr_end,
+            weight_decay=settings.weight_decay,
+        )  # fmt: skip
+        run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
+        announce(run, settings, model, seen, unseen)
+        for epoch in run:
+            model.train()
+            for items in epoch:
+                batch = to(device, items)
+                scheduler.step(epoch.progress)
+                losses = objective(model(batch), batch, kl_weight(settings, epoch.progress))
+                optimizer.zero_grad()
+                losses["loss"].backward()
+                optimizer.step()
+                run.log(losses, lr=scheduler.lr)
+            run.log(valid=evaluate(model, unseen, device))
+
+
+def kl_weight(settings: Settings, progress: float) -> float:
+    """The price of a nat: rises to its full height over the warm-up, so that the latent is used before it costs."""
+    return settings.kl_weight * min(1.0, progress / settings.kl_warmup) if settings.kl_warmup else settings.kl_weight
+
+
+def to(device: torch.device, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.to(device, non_blocking=True) for name, value in batch.items()}
+
+
+def announce(run: unbroken.Run, settings: Settings, model: torch.nn.Module, seen: Contacts, unseen: Contacts) -> None:
+    """What this run is about to do."""
+    parameters = sum(p.numel() for p in model.parameters())
+    run.say(f"data: {settings.data or 'the set that ships with the package'}: {len(seen)} grasps to train on, "
+            f"{len(unseen)} on unseen objects to validate")  # fmt: skip
+    run.say(f"model: {parameters:,} parameters, width {settings.width}, {settings.points} points an object")
+    run.say(f"device: {settings.device}, {torch.get_num_threads()} threads, {settings.num_workers} data workers")
+    run.say(f"epochs: {settings.n_epochs} of {run.feed.batches} batches of {settings.batch_size}, seed {settings.seed}, "
+            f"in {settings.work_dir}")  # fmt: skip
