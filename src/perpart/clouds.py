@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from perpart.errors import Mistake
 
@@ -72,7 +72,8 @@ def read(path: str | Path, unit: str | None = None) -> Cloud:
         known = " ".join(dict.fromkeys((*MESHES, *CLOUDS)))
         raise Mistake(f"{path}: unknown kind of file {path.suffix!r}; known are {known}")
     mesh, points = _content(path)
-    if (bad := ~np.isfinite(points).all(axis=1)).any():
+    bad = np.logical_not(np.isfinite(points).all(axis=1, keepdims=True))
+    if bad.any():
         raise Mistake(f"{path}: {_count(bad)} points are not finite; remove them first")
     unit, why = _unit(path, points[:, :3], unit)
     return _in_metres(path, mesh, points, unit, why)
@@ -132,11 +133,13 @@ def _solid(path: Path, mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 def _ply_points(cloud: trimesh.PointCloud | trimesh.Trimesh) -> NDArray:
     """Points [n, 3], or [n, 6] where the file has the normals nx ny nz."""
-    data = cloud.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
+    data = cloud.metadata.get("_ply_raw", {}).get("vertex", {}).get("data", {})
+    columns = data if isinstance(data, dict) else data.dtype.names or ()  # text files, binary files
     points = np.asarray(cloud.vertices, dtype=np.float64)
-    if data is None or data.dtype.names is None or not {"nx", "ny", "nz"} <= set(data.dtype.names):
+    if not {"nx", "ny", "nz"} <= set(columns):
         return points
-    return np.concatenate([points, np.stack([data[n].ravel() for n in ("nx", "ny", "nz")], axis=1)], axis=1)
+    normals = np.stack([np.ravel(data[name]) for name in ("nx", "ny", "nz")], axis=1)
+    return np.concatenate([points, normals], axis=1)
 
 
 def _table(path: Path) -> NDArray:
@@ -188,7 +191,7 @@ def _unit(path: Path, points: NDArray, unit: str | None) -> tuple[str, str]:
 
 def _normals(points: NDArray) -> NDArray:
     """Unit normals [n, 3] of a cloud [n, 3]: across the plane of the nearest points, away from the middle."""
-    near = points[cKDTree(points).query(points, k=NEIGHBOURS)[1]]
+    near = points[KDTree(points).query(points, k=NEIGHBOURS)[1]]
     spread = near - near.mean(axis=1, keepdims=True)
     normals = np.linalg.svd(spread, full_matrices=False)[2][:, 2]
     outward = np.einsum("ij,ij->i", normals, points - points.mean(axis=0)) >= 0

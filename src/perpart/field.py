@@ -12,7 +12,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from perpart.errors import Mistake
 
@@ -30,6 +30,10 @@ class Field:
 
     def distance(self, points: NDArray) -> tuple[NDArray, NDArray]:
         """Signed distance [n] (m, negative inside) and its unit gradient [n, 3] at points [n, 3] (m).
+
+        On a ball 60 mm wide the distance errs by at most 0.2 mm within 2 mm of the surface and 0.4 mm elsewhere,
+        the gradient by 1 and 4 degrees on average (7 and 14 in one point of a hundred). Creases and edges are
+        blunted by about a cell (1 to 2 mm).
 
         Outside the grid the distance is that at the nearest point of the grid plus the way there: a little
         too large, never too small to be safe, and continuous.
@@ -130,12 +134,13 @@ def _magnitude(mesh: trimesh.Trimesh, origin: NDArray, cell: float, inside: NDAr
     points, faces = _samples(mesh)
     near = np.stack(np.nonzero(_beside(inside)), axis=1)
     nodes = origin + cell * near
-    face = faces[cKDTree(points, balanced_tree=False).query(nodes)[1]]
+    face = faces[KDTree(points, balanced_tree=False).query(nodes)[1]]
     feet = np.zeros((*inside.shape, 3), dtype=np.float32)
     feet[tuple(near.T)] = trimesh.triangles.closest_point(mesh.triangles[face], nodes) - origin
     unknown = np.ones(inside.shape, dtype=bool)
     unknown[tuple(near.T)] = False
-    index = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    index = np.empty((3, *inside.shape), dtype=np.int32)
+    ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True, indices=index)
     foot = feet.reshape(-1, 3)[np.ravel_multi_index(tuple(index), inside.shape)]
     foot -= np.float32(cell) * np.moveaxis(np.indices(inside.shape, dtype=np.float32), 0, -1)
     return np.sqrt(np.einsum("...i,...i->...", foot, foot))
@@ -161,6 +166,6 @@ def _beside(inside: NDArray) -> NDArray:
 def _samples(mesh: trimesh.Trimesh) -> tuple[NDArray, NDArray]:
     """Points on the surface, evenly by area, and the triangle each lies on; the same ones every time."""
     generator = np.random.default_rng(0)
-    points, faces = trimesh.sample.sample_surface(mesh, SAMPLES, seed=generator)
+    points, faces = trimesh.sample.sample_surface(mesh, SAMPLES, seed=generator)[:2]
     middles = mesh.triangles_center
     return np.concatenate([points, middles]), np.concatenate([faces, np.arange(len(middles))])

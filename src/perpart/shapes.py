@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from manifold3d import CrossSection, Manifold, OpType
@@ -72,7 +73,7 @@ def joined(solids: Iterable[Solid]) -> Solid:
 
 def hull(points: ArrayLike) -> Solid:
     """The convex hull of points [n, 3], its own single piece."""
-    body = Manifold.hull_points(np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3))
+    body = _hulled(np.asarray(points))
     return Solid(body, (body,))
 
 
@@ -196,7 +197,7 @@ def _turned(run: NDArray) -> Manifold:
     """The convex hull of a turned run, its few sides pushed out until it has the body's cross-section."""
     around = arc(1, 0, 360, RINGS)[:-1] * _evened(RINGS)
     rings = run[:, None, :1] * around[None] + [0, 0, 1] * run[:, None, 1:]
-    return Manifold.hull_points(np.ascontiguousarray(rings.reshape(-1, 3)))
+    return _hulled(rings)
 
 
 def _wedges(outer: NDArray, inner: NDArray, slack: float = 0.5) -> Iterable[Manifold]:
@@ -206,7 +207,7 @@ def _wedges(outer: NDArray, inner: NDArray, slack: float = 0.5) -> Iterable[Mani
         quad = np.stack([outer[low], outer[high], inner[low], inner[high]])
         for pair in pairwise(corners):
             points = quad[None, :, :1] * np.stack(pair)[:, None] + [0, 0, 1] * quad[None, :, 1:]
-            yield Manifold.hull_points(np.ascontiguousarray(points.reshape(-1, 3)))
+            yield _hulled(points)
 
 
 def _stretches(outer: NDArray, inner: NDArray, slack: float) -> Iterable[tuple[int, int]]:
@@ -223,6 +224,11 @@ def _bend(run: NDArray) -> float:
     """How far a run of (radius, height) strays from the straight line between its ends."""
     share = (run[:, 1] - run[0, 1]) / max(run[-1, 1] - run[0, 1], 1e-9)
     return float(np.max(np.abs(run[:, 0] - run[0, 0] - share * (run[-1, 0] - run[0, 0]))))
+
+
+def _hulled(points: NDArray) -> Manifold:
+    corners: Any = np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3)
+    return Manifold.hull_points(corners)
 
 
 def _evened(sides: int) -> float:
