@@ -1,0 +1,142 @@
+"""What an object's surface is like around each of its points: a small point encoder with metric neighbourhoods
+
+Two levels of neighbourhoods, balls of 2 and of 6 cm: the shape of a handle and that of a whole mug are both seen,
+and at the same size on every object, however dense its cloud. Inside a ball the first layer runs once per point and is
+only then gathered; with the maximum taken first, taking away the centre costs one row per ball, not per neighbour.
+
+Everything is plain torch, and every operation has a deterministic form on CPU and CUDA.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+RADII = (0.02, 0.06)
+"""Metres of the two levels' balls: a finger's breadth, and what a hand closes around."""
+UNIT = 0.05
+"""Metres that the network sees as 1: objects for one hand then span about 1 to 4."""
+
+
+class PointNet(nn.Module):
+    """Per-point features and one feature of the whole, from points (metres) and unit normals.
+
+    Encodes at most `points` of the cloud; any number of points can then be asked for their features.
+    """
+
+    def __init__(self, width: int, points: int, neighbours: int = 16):
+        super().__init__()
+        self.points, self.neighbours = points, neighbours
+        self.centres = (points // 4, points // 16)
+        self.lift = perceptron(6, width)
+        self.near = Ball(width, 2 * width)
+        self.far = Ball(2 * width, 4 * width)
+        self.whole = nn.Linear(4 * width, 4 * width)
+        self.down = perceptron(6 * width, 2 * width)
+
+    def forward(self, points: Float[Tensor, "batch points 3"], normals: Float[Tensor, "batch points 3"]) -> "Shape":
+        order = scattered(points.shape[1], points.device)[: self.points]
+        points, normals = points[:, order], normals[:, order]
+        first, second = points[:, : self.centres[0]], points[:, : self.centres[1]]
+        features = self.lift(torch.cat([points / UNIT, normals], dim=-1))
+        near = self.near(points, features, first, RADII[0], self.neighbours)
+        far = self.far(first, near, second, RADII[1], self.neighbours)
+        whole = self.whole(far).amax(dim=1)
+        spread = blend(first, second) @ far
+        return Shape(first, self.down(torch.cat([near, spread], dim=-1)), whole)
+
+
+class Shape:
+    """An encoded object: features at `centres`, to be asked for at any point, and one feature of the whole."""
+
+    def __init__(
+        self,
+        centres: Float[Tensor, "batch centres 3"],
+        features: Float[Tensor, "batch centres channels"],
+        whole: Float[Tensor, "batch channels"],
+    ):
+        self.centres, self.features, self.whole = centres, features, whole
+
+    def at(self, points: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points channels"]:
+        """The features at points in metres, blended from the nearest centres."""
+        return blend(points, self.centres) @ self.features
+
+
+class Ball(nn.Module):
+    """One set-abstraction level: what the points in the ball around each centre have in common."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.feature = nn.Linear(inputs, outputs)
+        self.place = nn.Linear(3, outputs, bias=False)
+        self.norm = nn.BatchNorm1d(outputs)
+        self.mix = perceptron(outputs, outputs)
+
+    def forward(
+        self,
+        points: Float[Tensor, "batch points 3"],
+        features: Float[Tensor, "batch points inputs"],
+        centres: Float[Tensor, "batch centres 3"],
+        radius: float,
+        neighbours: int,
+    ) -> Float[Tensor, "batch centres outputs"]:
+        index = ball(points, centres, radius, neighbours)
+        rows = self.feature(features) + self.place(points / radius)
+        grouped = gather(rows, index).max(dim=2).values
+        # max_j(a_j) - c equals max_j(a_j - c): the centre is taken away after the maximum, once.
+        relative = grouped - self.place(centres / radius)
+        return self.mix(torch.relu(self.norm(relative.flatten(0, 1)).unflatten(0, relative.shape[:2])))
+
+
+def perceptron(inputs: int, outputs: int) -> nn.Sequential:
+    """A linear layer and its bend."""
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.ReLU())
+
+
+@torch.no_grad()
+def ball(
+    points: Float[Tensor, "batch points 3"], centres: Float[Tensor, "batch centres 3"], radius: float, k: int
+) -> Int[Tensor, "batch centres k"]:
+    """Indices of k points within `radius` metres of each centre; the nearest point stands in for missing ones.
+
+    Of more than k it takes those of lowest index. The cloud is in random order, so they are spread over the whole ball,
+    where the k nearest would shrink it on a small, densely sampled object.
+    """
+    squared = apart(centres, points)
+    k = min(k, points.shape[1])
+    rank = torch.arange(points.shape[1], device=points.device, dtype=points.dtype)
+    outside = float(points.shape[1])
+    first, index = torch.where(squared <= radius**2, rank, outside + rank).topk(k, largest=False)
+    return torch.where(first < outside, index, squared.argmin(dim=-1, keepdim=True))
+
+
+@torch.no_grad()
+def blend(
+    points: Float[Tensor, "batch points 3"], centres: Float[Tensor, "batch centres 3"], k: int = 3
+) -> Float[Tensor, "batch points centres"]:
+    """Weights of the k nearest centres at each point: inverse squared distance, sum 1, zero elsewhere.
+
+    A dense matrix, for a matrix product and its gradient are faster than gathering rows and adding them back.
+    """
+    squared = apart(points, centres)
+    reach = squared.topk(min(k, centres.shape[1]), largest=False).values[..., -1:]
+    weight = (squared <= reach) / (squared + 1e-6)
+    return weight / weight.sum(dim=-1, keepdim=True)
+
+
+def apart(a: Float[Tensor, "batch n 3"], b: Float[Tensor, "batch m 3"]) -> Float[Tensor, "batch n m"]:
+    """Squared distances by one matrix product; within a hand's reach float32 keeps them to a tenth of a millimetre."""
+    product = a @ b.mT
+    return (a.square().sum(-1)[..., None] - 2 * product + b.square().sum(-1)[:, None]).clamp_min(0.0)
+
+
+def gather(
+    rows: Float[Tensor, "batch points channels"], index: Int[Tensor, "batch centres k"]
+) -> Float[Tensor, "batch centres k channels"]:
+    """The rows of each centre's neighbours."""
+    flat = index.flatten(1)[..., None].expand(-1, -1, rows.shape[-1])
+    return rows.gather(1, flat).unflatten(1, index.shape[1:])
+
+
+def scattered(n: int, device: torch.device) -> Int[Tensor, "n"]:
+    """A fixed random order of n points, so that the first few of them cover any cloud, in whatever order it came."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(n)).to(device)
