@@ -26,7 +26,6 @@ from perpart.errors import Mistake
 if TYPE_CHECKING:
     from perpart.grasps import GraspSet
 
-SPLITS = ("train", "valid", "test")
 POOL = 2048
 """Points of an object that labels are computed on."""
 TOGETHER = (4, 512)
@@ -38,15 +37,27 @@ class Contacts(Dataset):
     in [0, 1], `part` [points] and `direction` [points, 3].
 
     With `augment`, every look at an item draws other points of the pool and another rotation from numpy's global
-    random state. Without, item i is always the same, and grasps of one object share their points.
+    random state. Without, item i is always the same, and grasps of one object share their points. `most` takes
+    that many grasps, spread evenly over the split: a validation after each epoch must not cost more than the epoch.
 
     Raises Mistake when the split is unknown or empty.
     """
 
-    def __init__(self, graspset: GraspSet, split: str, points: int = 512, augment: bool = True, pool: int = POOL):
+    def __init__(
+        self,
+        graspset: GraspSet,
+        split: str,
+        points: int = 512,
+        *,
+        augment: bool = True,
+        most: int | None = None,
+        pool: int = POOL,
+    ):
         self.points, self.augment = points, augment
-        self.grasps = members(graspset, split)
-        self.object_of = np.asarray(graspset.object_of)[self.grasps]
+        self.grasps = thinned(graspset.of(split), most)
+        if len(self.grasps) == 0:
+            raise Mistake(f"the data hold no grasp of the split {split!r}: make more grasps, or pass another folder")
+        self.object_of = graspset.object_of[self.grasps]
         present, self.cloud_of = np.unique(self.object_of, return_inverse=True)
         self.clouds = np.stack([cloud(graspset.objects[i], max(pool, points)) for i in present])
         self.contact, self.part, self.direction = label(graspset, self.grasps, self.clouds, self.cloud_of)
@@ -69,14 +80,11 @@ class Contacts(Dataset):
         return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in item.items()}
 
 
-def members(graspset: GraspSet, split: str) -> np.ndarray:
-    """The grasps whose object belongs to the split, in the set's order."""
-    if split not in SPLITS:
-        raise Mistake(f"split {split!r} is not one of {', '.join(SPLITS)}; pass one of them")
-    chosen = np.flatnonzero(np.asarray(graspset.split)[np.asarray(graspset.object_of)] == split)
-    if len(chosen) == 0:
-        raise Mistake(f"the data hold no grasp of the split {split!r}; make more grasps, or pass another folder")
-    return chosen
+def thinned(indices: np.ndarray, most: int | None) -> np.ndarray:
+    """At most that many of the indices, evenly spread, in their order."""
+    if most is None or most >= len(indices):
+        return indices
+    return indices[np.arange(most) * len(indices) // most]
 
 
 def cloud(name: tuple[str, int], points: int) -> Float[np.ndarray, "points 6"]:
@@ -92,7 +100,7 @@ def label(
     """Contact (uint8, 255 is 1), part (uint8) and direction (float16) of each grasp on its object's pool."""
     shape = (len(grasps), clouds.shape[1])
     kept = np.empty((*shape, 16), np.uint8), np.empty(shape, np.uint8), np.empty((*shape, 3), np.float16)
-    hands = [torch.from_numpy(np.asarray(a)[grasps]).float() for a in (graspset.angles, graspset.root, graspset.bones)]
+    hands = [torch.from_numpy(a[grasps]).float() for a in (graspset.angles, graspset.root, graspset.bones)]
 
     @torch.inference_mode()
     def work(start: int) -> None:
