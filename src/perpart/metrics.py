@@ -4,6 +4,10 @@ A part touches a point where its contact is at least 0.5, a gap of 6 mm. Hits an
 set and per part, and only then divided: so a grasp with a tiny patch weighs as much as its patch.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -87,33 +91,59 @@ def share(part: NDArray, whole: NDArray) -> NDArray:
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
 
 
-@torch.no_grad()
-def evaluate(
-    model: ContactCVAE, dataset: Contacts, device: torch.device | str = "cpu", batch_size: int = 32
-) -> dict[str, float]:
+def evaluate(model: ContactCVAE, dataset: Contacts, device: torch.device | str = "cpu") -> dict[str, float]:
     """A model's figures on a data set that does not augment: the loss terms, F1, IoU, MAE and direction error (degrees)
     of what it reconstructs from the posterior's mean, `f1_prior` of one sample of the prior per grasp, and how many
     latents are `active`.
+    """
+    return measure(model, dataset, device).figures
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a pass over a data set found: figures, and the counts behind them."""
+
+    figures: dict[str, float]
+    rebuilt: Overlap
+    imagined: Overlap
+
+
+@torch.no_grad()
+def measure(
+    model: ContactCVAE, dataset: Contacts, device: torch.device | str = "cpu", batch_size: int = 32
+) -> Measured:
+    """Reconstruct every grasp from its posterior's mean, and imagine one from the prior beside it.
 
     The same bits each time: it draws from a generator of its own, and leaves the model in the mode it was in.
     """
-    was_training = model.training
-    model.eval()
     tally, rebuilt, imagined, means = {}, Overlap(), Overlap(), []
     generator = torch.Generator().manual_seed(0)
-    for start in range(0, len(dataset), batch_size):
-        batch = collate(dataset, range(start, min(start + batch_size, len(dataset))), device)
-        outputs = model(batch)
-        add_up(tally, losses.objective(outputs, batch, losses.KL_WEIGHT), len(batch["points"]))
-        rebuilt.add(outputs["contact"].sigmoid(), batch["contact"])
-        means.append(torch.cat(outputs["mu"], dim=-1))
-        noise = torch.randn(means[-1].shape, generator=generator).to(device)
-        imagined.add(model.imagine(noise, batch["points"], batch["normals"])["contact"].sigmoid(), batch["contact"])
-    model.train(was_training)
+    with evaluating(model):
+        for start in range(0, len(dataset), batch_size):
+            batch = collate(dataset, range(start, min(start + batch_size, len(dataset))), device)
+            outputs = model(batch)
+            add_up(tally, losses.objective(outputs, batch, losses.KL_WEIGHT), len(batch["points"]))
+            rebuilt.add(outputs["contact"].sigmoid(), batch["contact"])
+            means.append(torch.cat(outputs["mu"], dim=-1))
+            noise = torch.randn(means[-1].shape, generator=generator).to(device)
+            guess = model.imagine(noise, batch["points"], batch["normals"])["contact"].sigmoid()
+            imagined.add(guess, batch["contact"])
     figures = {key: float(total) / len(dataset) for key, total in tally.items()}
     figures["degrees"] = float(np.degrees(figures["direction"]))
     figures |= {"f1": rebuilt.f1(), "iou": rebuilt.iou(), "mae": rebuilt.mae, "f1_prior": imagined.f1()}
-    return figures | {"active": float(losses.active(torch.cat(means)))}
+    figures["active"] = float(losses.active(torch.cat(means)))
+    return Measured(figures, rebuilt, imagined)
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """The model in evaluation mode, and afterwards in the mode it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def mean_map(dataset: Contacts, without_own: bool = False) -> Overlap:
