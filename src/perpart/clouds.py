@@ -120,9 +120,7 @@ def _solid(path: Path, mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     """The mesh with closed seams, no empty triangles, and faces that look out where inside has a meaning."""
     if not np.isfinite(mesh.vertices).all():
         return mesh
-    mesh = trimesh.Trimesh(
-        mesh.vertices, mesh.faces
-    )  # merges the vertices that a format stores once per face
+    mesh = trimesh.Trimesh(mesh.vertices, mesh.faces)  # merges the vertices that a format stores once per face
     mesh.update_faces(mesh.nondegenerate_faces())
     if not len(mesh.faces):
         raise Mistake(f"{path}: all its triangles are empty (no area); export the object again")
@@ -150,9 +148,7 @@ def _table(path: Path) -> NDArray:
         points = np.load(path, allow_pickle=False) if binary else np.loadtxt(path, ndmin=2)
         points = np.asarray(points, dtype=np.float64)
     except (ValueError, EOFError, OSError) as error:
-        raise Mistake(
-            f"{path}: is not a readable table of points ({' '.join(str(error).split())[:120]})"
-        ) from error
+        raise Mistake(f"{path}: is not a readable table of points ({' '.join(str(error).split())[:120]})") from error
     return _checked(path, points)
 
 
@@ -184,9 +180,7 @@ def _unit(path: Path, points: NDArray, unit: str | None) -> tuple[str, str]:
     for name, (low, high) in (("m", METRES), ("mm", MILLIMETRES)):
         if low <= diagonal <= high:
             return name, f"{name} (its bounding box has a diagonal of {diagonal:.4g})"
-    raise Mistake(
-        f"{path}: a bounding box {diagonal:.4g} across fits neither m nor mm; say --unit m, cm or mm"
-    )
+    raise Mistake(f"{path}: a bounding box {diagonal:.4g} across fits neither m nor mm; say --unit m, cm or mm")
 
 
 def _normals(points: NDArray) -> NDArray:

@@ -15,9 +15,7 @@ def camera(draw) -> Solid:
     width, height, depth = draw(110, 138), draw(65, 84), draw(30, 45)
     lens, barrel = draw(24, 31), draw(35, 60)
     body = box(width, depth, height, 5) + box(26, depth + 14, height * 0.92, 9).moved(-width / 2 + 12, -4)
-    optic = (
-        lathe([(lens, 0), (lens, barrel), (lens - 3, barrel + 3)]).turned(x=90).moved(8, -depth / 2 + 2, -3)
-    )
+    optic = lathe([(lens, 0), (lens, barrel), (lens - 3, barrel + 3)]).turned(x=90).moved(8, -depth / 2 + 2, -3)
     finder = box(36, depth * 0.9, 20, 5).moved(8, 0, height / 2 + 5)
     shutter = rod(7, 8).moved(-width / 2 + 14, -depth * 0.25, height / 2 + 3)
     return body + optic + finder + shutter
@@ -34,10 +32,7 @@ def clock(draw) -> Solid:
     face = lathe([(radius - 3, -depth / 2), (radius, 3 - depth / 2), (radius, depth / 2)]).turned(x=90)
     bell = ellipsoid(15, 12, 11)
     bells = [bell.turned(y=30 * side).moved(side * radius * 0.62, 0, radius * 0.88) for side in (-1, 1)]
-    feet = [
-        chain([(s * radius * 0.5, 0, -radius * 0.7), (s * radius * 0.75, 0, -radius * 1.15)], 5)
-        for s in (-1, 1)
-    ]
+    feet = [chain([(s * radius * 0.5, 0, -radius * 0.7), (s * radius * 0.75, 0, -radius * 1.15)], 5) for s in (-1, 1)]
     hoop = chain(arc(radius * 0.62, 0, 180, 10)[:, [0, 2, 1]] * [1, 1, 0.8], 2.8).moved(z=radius * 0.9)
     return face + bells[0] + bells[1] + feet[0] + feet[1] + hoop
 
@@ -106,9 +101,7 @@ def eyeglasses(draw) -> Solid:
 def headphones(draw) -> Solid:
     radius, cup_radius = draw(72, 82), draw(32, 40)
     band = chain(arc(radius, 0, 180, 18)[:, [0, 2, 1]] * [1, 1, 1.12], [(5, 11, 5)])
-    cup = lathe([(cup_radius * 0.8, 0), (cup_radius, 7), (cup_radius, 18), (cup_radius * 0.85, 24)]).turned(
-        y=-90
-    )
+    cup = lathe([(cup_radius * 0.8, 0), (cup_radius, 7), (cup_radius, 18), (cup_radius * 0.85, 24)]).turned(y=-90)
     ear = cup.moved(radius + 6, 0, -cup_radius * 0.5)
     return band + ear + ear.stretched(x=-1)
 
@@ -124,9 +117,7 @@ def comb(draw) -> Solid:
     length, height, count = draw(120, 170), draw(24, 34), 16
     spine = box(length, 6, height * 0.45, 2).moved(z=height * 0.3)
     pitch = (length - 8) / count
-    tooth = prism(
-        [(-pitch * 0.33, -height / 2), (pitch * 0.33, -height / 2), (pitch * 0.36, 6), (-pitch * 0.36, 6)], 3
-    )
+    tooth = prism([(-pitch * 0.33, -height / 2), (pitch * 0.33, -height / 2), (pitch * 0.36, 6), (-pitch * 0.36, 6)], 3)
     for k in range(count):
         spine = spine + tooth.turned(x=90).moved(x=(k + 0.5) * pitch - length / 2 + 4)
     return spine

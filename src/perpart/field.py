@@ -82,9 +82,7 @@ def build(mesh: trimesh.Trimesh, cells: int = 96, margin: float = 0.02) -> Field
     resolved as finely as a mug's. Raises `Mistake` if the mesh is not watertight: inside has no meaning then.
     """
     if not mesh.is_watertight:
-        raise Mistake(
-            f"a field needs a watertight mesh; this one ({len(mesh.faces)} faces) is open: repair it"
-        )
+        raise Mistake(f"a field needs a watertight mesh; this one ({len(mesh.faces)} faces) is open: repair it")
     size = np.ptp(mesh.bounds, axis=0) + 2 * margin
     cell = float(np.prod(size) ** (1 / 3) / cells)
     shape = np.ceil(size / cell).astype(int) + 1

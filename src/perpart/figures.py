@@ -79,9 +79,7 @@ def pear(draw) -> Solid:
 def carrot(draw) -> Solid:
     length, radius = draw(120, 180), draw(13, 20)
     points = [(1.5, 0), (radius * 0.6, length * 0.45), (radius, length * 0.9), (radius * 0.35, length)]
-    leaves = [
-        chain([(0, 0, length - 4), (12 * np.cos(a), 12 * np.sin(a), length + 30)], 2.6) for a in (0, 2.1, 4.2)
-    ]
+    leaves = [chain([(0, 0, length - 4), (12 * np.cos(a), 12 * np.sin(a), length + 30)], 2.6) for a in (0, 2.1, 4.2)]
     return (lathe(curve(points)) + leaves[0] + leaves[1] + leaves[2]).turned(y=90)
 
 
@@ -124,9 +122,7 @@ def binoculars(draw) -> Solid:
         (lens, length),
     ]
     barrel = lathe([(eye + 2, -8), *outline]).moved(x=gap)
-    bridge = box(2 * gap, 16, length * 0.3, 4).moved(z=length * 0.48) + rod(8, length * 0.45).moved(
-        z=length * 0.45
-    )
+    bridge = box(2 * gap, 16, length * 0.3, 4).moved(z=length * 0.48) + rod(8, length * 0.45).moved(z=length * 0.45)
     return (barrel + barrel.stretched(x=-1) + bridge).turned(x=90)
 
 

@@ -84,9 +84,7 @@ def build(category: str, seed: int) -> Object:
 
 def _mesh(body: Manifold, scale: float = 1.0) -> trimesh.Trimesh:
     arrays = body.to_mesh64()
-    return trimesh.Trimesh(
-        arrays.vert_properties[:, :3] * scale, arrays.tri_verts.astype(np.int64), process=False
-    )
+    return trimesh.Trimesh(arrays.vert_properties[:, :3] * scale, arrays.tri_verts.astype(np.int64), process=False)
 
 
 CATEGORIES: dict[str, Recipe] = {

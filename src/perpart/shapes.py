@@ -53,9 +53,7 @@ class Solid:
 
     def carved(self, *tools: Solid) -> Solid:
         """The solid less some small dents, which its pieces overlook: physics does not feel a dimple."""
-        return Solid(
-            Manifold.batch_boolean([self.body, *(t.body for t in tools)], OpType.Subtract), self.hulls
-        )
+        return Solid(Manifold.batch_boolean([self.body, *(t.body for t in tools)], OpType.Subtract), self.hulls)
 
     def _each(self, change) -> Solid:
         return Solid(change(self.body), tuple(change(hull) for hull in self.hulls))

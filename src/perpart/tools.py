@@ -15,11 +15,7 @@ def hammer(draw) -> Solid:
     handle = chain(path, [(13, 14, 11), (14, 15, 12), (9, 11, 8), (8, 10, 7)])
     block = box(24, 22, head * 0.45, 3)
     strike = lathe([(10, 0), (face - 2, 8), (face, 12), (face, 26), (face - 2, 28)]).moved(z=head * 0.2)
-    claw = (
-        prism([(-10, 0), (10, 0), (4, head * 0.55), (-1, head * 0.55)], 22)
-        .turned(x=-90)
-        .moved(z=-head * 0.15)
-    )
+    claw = prism([(-10, 0), (10, 0), (4, head * 0.55), (-1, head * 0.55)], 22).turned(x=-90).moved(z=-head * 0.15)
     return handle + (block + strike + claw).moved(x=length - 10)
 
 
@@ -33,9 +29,7 @@ def screwdriver(draw) -> Solid:
     ]
     handle = lathe(curve([*points, (radius * 0.75, grip)], 18))
     blade = lathe([(3.2, grip - 5), (3.2, grip + shaft)])
-    tip = hull(
-        [(x, y, z) for x, y, z in _slab(3.2, 2.5, grip + shaft - 2) + _slab(4, 0.6, grip + shaft + 12)]
-    )
+    tip = hull([(x, y, z) for x, y, z in _slab(3.2, 2.5, grip + shaft - 2) + _slab(4, 0.6, grip + shaft + 12)])
     return (handle + blade + tip).turned(y=90)
 
 
@@ -96,12 +90,7 @@ def wrench(draw) -> Solid:
     fork = [chain(arc(jaw, 48, 170, 6) * [1, side, 1], [(6, 6, 4.5)]) for side in (1, -1)]
     eye = ring(jaw * 0.75, 4.5, 12)
     shaft = box(length, width, 6, 2)
-    return (
-        shaft
-        + fork[0].moved(x=length / 2 + jaw)
-        + fork[1].moved(x=length / 2 + jaw)
-        + eye.moved(x=-length / 2 - 7)
-    )
+    return shaft + fork[0].moved(x=length / 2 + jaw) + fork[1].moved(x=length / 2 + jaw) + eye.moved(x=-length / 2 - 7)
 
 
 def scissors(draw) -> Solid:

@@ -23,9 +23,7 @@ def apple(draw) -> Solid:
 def bottle(draw) -> Solid:
     radius, height, neck = draw(28, 42), draw(170, 260), draw(12, 15)
     shoulder = draw(0.55, 0.7) * height
-    outline = curve(
-        [(radius, 4), (radius, shoulder), (neck, shoulder + (height - shoulder) * 0.6), (neck, height)], 20
-    )
+    outline = curve([(radius, 4), (radius, shoulder), (neck, shoulder + (height - shoulder) * 0.6), (neck, height)], 20)
     return lathe([(radius - 4, 0), *outline]) + lathe([(neck + 2, height - 18), (neck + 2, height)])
 
 
@@ -50,9 +48,7 @@ def vase(draw) -> Solid:
 def wine_glass(draw) -> Solid:
     foot, stem, bowl_radius = draw(30, 38), draw(65, 95), draw(32, 42)
     height, rim = draw(80, 110), draw(0.72, 0.88)
-    base = lathe(curve([(foot, 0), (foot * 0.9, 2.5), (5.5, 9), (4, 16)], 12)) + lathe(
-        [(4, 10), (4, stem + 4)]
-    )
+    base = lathe(curve([(foot, 0), (foot * 0.9, 2.5), (5.5, 9), (4, 16)], 12)) + lathe([(4, 10), (4, stem + 4)])
     points = [
         (5, 0),
         (bowl_radius * 0.75, height * 0.18),
@@ -99,17 +95,13 @@ def pitcher(draw) -> Solid:
         (radius * 0.82, height),
     ]
     body = vessel(curve(points, 18), wall=4, floor=6)
-    return body + _handle(
-        radius * 0.76, height * 0.86, height * 0.3, reach=draw(38, 48), thickness=draw(6, 8)
-    )
+    return body + _handle(radius * 0.76, height * 0.86, height * 0.3, reach=draw(38, 48), thickness=draw(6, 8))
 
 
 def mug(draw) -> Solid:
     radius, height, wall = draw(36, 45), draw(80, 105), draw(3, 4.5)
     body = vessel([(radius - 3, 0), (radius, 4), (radius, height)], wall, floor=5)
-    return body + _handle(
-        radius, height * draw(0.8, 0.87), height * 0.2, reach=draw(32, 38), thickness=draw(4.5, 6)
-    )
+    return body + _handle(radius, height * draw(0.8, 0.87), height * 0.2, reach=draw(32, 38), thickness=draw(4.5, 6))
 
 
 def teapot(draw) -> Solid:
@@ -143,12 +135,7 @@ def watering_can(draw) -> Solid:
     spout = [(-radius * 0.9, 0, height * 0.25), (-radius * 2.1, 0, height * 1.15)]
     rose = lathe([(9, -8), (20, 6), (20, 10)]).turned(y=-50).moved(-radius * 2.1, 0, height * 1.15)
     body = vessel([(radius, 0), (radius, height * 0.5), (radius * 0.9, height)], wall=3.5, floor=4)
-    return (
-        body
-        + chain(spout, [11, 8])
-        + rose
-        + _handle(radius * 0.94, height * 0.93, height * 0.2, draw(40, 50), 7)
-    )
+    return body + chain(spout, [11, 8]) + rose + _handle(radius * 0.94, height * 0.93, height * 0.2, draw(40, 50), 7)
 
 
 def basket(draw) -> Solid:

@@ -71,9 +71,7 @@ def test_every_piece_is_convex_and_watertight(grown, category):
     for piece in grown[category][0].pieces:
         assert piece.is_watertight
         assert piece.volume > 0
-        assert Manifold.hull_points(1000 * piece.vertices).volume() * 1e-9 == pytest.approx(
-            piece.volume, rel=1e-6
-        )
+        assert Manifold.hull_points(1000 * piece.vertices).volume() * 1e-9 == pytest.approx(piece.volume, rel=1e-6)
 
 
 @EVERY

@@ -1,0 +1,131 @@
+"""Writes drawn contact maps as files that other programs read: numpy, PLY, JSON, PNG
+
+Everything is in metres and in the object's own frame and place, whatever unit its file had, so a map lies on
+the object it was drawn for. `meta.json` says this and all else that the arrays cannot say themselves.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int
+
+from perpart import contact as labels
+from perpart import picture
+from perpart.colours import DIGITS, digit, paint
+from perpart.errors import Mistake
+from perpart.hand import PARTS
+
+FORMAT = 1
+META = "meta.json"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """n samples on one object: its points and unit normals (m), and what the model says of each point."""
+
+    points: Float[np.ndarray, "points 6"]
+    contact: Float[np.ndarray, "n points 16"]
+    part: Int[np.ndarray, "n points"]
+    direction: Float[np.ndarray, "n points 3"]
+
+
+def write(
+    folder: str | Path, drawn: Drawn, mesh: trimesh.Trimesh | None, title: str, facts: dict[str, Any]
+) -> list[Path]:
+    """Writes all files of one sampling and gives their paths.
+
+    `facts` (where the samples come from: seed, checkpoint, object) join the constants in meta.json. Files of
+    an earlier sampling in the same folder are replaced, also those with no successor; other files are left
+    alone. Raises `Mistake` if the folder is a file or cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder)
+        arrays = _arrays(folder, drawn)
+        clouds = [_cloud(folder / f"sample_{k:03d}.ply", drawn, k) for k in range(len(drawn.contact))]
+        sheet = folder / "sheet.png"
+        picture.sheet(sheet, drawn.points, drawn.contact, mesh, title)
+        files = [*arrays, *clouds, sheet, folder / META]
+        meta = {**_constants(drawn), **facts, "files": [path.name for path in files]}
+        (folder / META).write_text(json.dumps(meta, indent=2) + "\n")
+    except OSError as error:
+        raise Mistake(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+    return files
+
+
+def _arrays(folder: Path, drawn: Drawn) -> list[Path]:
+    arrays = {
+        "contact_maps.npy": drawn.contact.astype(np.float32),
+        "points.npy": drawn.points.astype(np.float32),
+        "part_map.npy": drawn.part.astype(np.int64),
+        "uv_map.npy": drawn.direction.astype(np.float32),
+    }
+    for name, array in arrays.items():
+        np.save(folder / name, array)
+    return [folder / name for name in arrays]
+
+
+def _cloud(path: Path, drawn: Drawn, k: int) -> Path:
+    """One sample as a binary PLY: points, normals, colours, the nearest part, and contact_<part> for every part."""
+    columns = {name: drawn.points[:, i] for i, name in enumerate(("x", "y", "z", "nx", "ny", "nz"))}
+    colours = np.round(255 * np.clip(paint(drawn.contact[k]), 0, 1))
+    columns |= {name: colours[:, i] for i, name in enumerate(("red", "green", "blue"))}
+    columns |= {"part": drawn.part[k]}
+    columns |= {f"contact_{part}": drawn.contact[k, :, i] for i, part in enumerate(PARTS)}
+    kinds = {name: "u1" if name in ("red", "green", "blue", "part") else "<f4" for name in columns}
+    table = np.empty(len(drawn.points), dtype=list(kinds.items()))
+    for name, column in columns.items():
+        table[name] = column
+    lines = [f"property {'uchar' if kind == 'u1' else 'float'} {name}" for name, kind in kinds.items()]
+    head = ["ply", "format binary_little_endian 1.0", "comment unit metre", f"element vertex {len(table)}"]
+    path.write_bytes("\n".join([*head, *lines, "end_header", ""]).encode() + table.tobytes())
+    return path
+
+
+def _constants(drawn: Drawn) -> dict[str, Any]:
+    n, points = drawn.part.shape
+    return {
+        "format": FORMAT,
+        "n": n,
+        "points": points,
+        "unit": "m",
+        "frame": (
+            "points are in the frame and place of the object's file, brought to metres; the model saw them with the "
+            "centre of the bounding box moved to the origin, axes unchanged, and was trained on objects with z up"
+        ),
+        "parts": list(PARTS),
+        "digits": {name: [i for i, part in enumerate(PARTS) if digit(part) == name] for name in DIGITS},
+        "arrays": {
+            "contact_maps.npy": "[n, points, 16] float32 in [0, 1]: contact of each part, in the order of `parts`",
+            "points.npy": "[points, 6] float32: x y z (m) and the outward unit normal",
+            "part_map.npy": "[n, points] int64: index of the nearest part",
+            "uv_map.npy": "[n, points, 3] float32: unit vector from the nearest part's joint to the point, in the "
+            "joint's axes",
+        },
+        "contact": {
+            "definition": "clamp(1 / (gap / scale + 1e-4), 0, 1), faded linearly to 0 between the two ends of fade; "
+            "gap is from the part's nearest point to the segment along the normal, from above to below the point",
+            "scale_m": labels.SCALE,
+            "above_m": labels.ABOVE,
+            "below_m": labels.BELOW,
+            "fade_m": list(labels.FADE),
+        },
+    }
+
+
+def _clear(folder: Path) -> None:
+    """Removes the files that an earlier sampling lists: three samples must not lie beside five older ones."""
+    if not (folder / META).is_file():
+        return
+    try:
+        names = json.loads((folder / META).read_text())["files"]
+        old = [folder / name for name in names if Path(name).name == name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Mistake(f"{folder / META}: is not the record of an earlier sampling; give another --out") from error
+    for path in old:
+        path.unlink(missing_ok=True)
