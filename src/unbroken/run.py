@@ -173,7 +173,6 @@ class Run:
         self._story.open(mark, self.position)
         if found is None or found.path != self.shelf.checkpoint or found.tree["settings"] != self.settings:
             self._writer.first(self._tree())
-        self._writer.snapshot(self.position, self._tree)
         self._record.begin(self._resume, found, {"settings": self.settings, "environment": drift.environment()})
         self._batches = self.feed.stream(self.seed, self.position, self.epochs)
 
@@ -229,9 +228,7 @@ class Run:
         if not epoch.exhausted:  # what was fetched ahead belongs to the batches that were given up
             self._batches = self.feed.stream(self.seed, self.position, self.epochs)
         self._story.epoch_done(self.position, epoch.seconds)
-        if self._writer.due(self.position, last=self.finished):
-            self._writer.save(self.position, self._tree)
-        self._writer.snapshot(self.position, self._tree)
+        self._writer.commit(self.position, self._tree, last=self.finished)
         if self._wish.signal is not None and not self.finished:
             self._stop()
 

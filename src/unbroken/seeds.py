@@ -60,15 +60,16 @@ def pinned() -> Generator[None]:
     # cuBLAS reads this when its handle is created; without it torch refuses deterministic matrix products.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     settings: Any = torch.utils.deterministic  # its one property is not typed
-    was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    was = torch.get_deterministic_debug_mode()
     fill, benchmark = settings.fill_uninitialized_memory, torch.backends.cudnn.benchmark
-    torch.use_deterministic_algorithms(True)
+    # Not torch.use_deterministic_algorithms: it imports torch's compiler first, which takes seconds.
+    torch.set_deterministic_debug_mode("error")
     settings.fill_uninitialized_memory = False  # it fills every torch.empty: time, and no bit of ours depends on it
     torch.backends.cudnn.benchmark = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(was[0], warn_only=was[1])
+        torch.set_deterministic_debug_mode(was)
         settings.fill_uninitialized_memory, torch.backends.cudnn.benchmark = fill, benchmark
 
 

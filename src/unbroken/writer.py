@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -38,15 +37,13 @@ class Writer:
         self.failed = not self._tried(lambda: self._shelf.put(tree()))
         self._at, self._saved = time.monotonic(), position
 
-    def snapshot(self, position: Position, tree: Callable[[], dict[str, Any]]) -> None:
-        """Keep this position for good where that is due and not done, also in the session after a kill."""
-        due = position.epoch > 0 and position.batch == 0 and position.epoch % self._snapshot_every == 0
-        if due and not os.path.exists(self._shelf.snapshot(position.epoch)):
+    def commit(self, position: Position, tree: Callable[[], dict[str, Any]], last: bool) -> None:
+        """Save a completed epoch where that is due, and keep it for good where that is."""
+        kept = position.epoch % self._snapshot_every == 0
+        if kept:  # before checkpoint.pt: whoever is killed in between comes back and writes both
             self._tried(lambda: self._shelf.put_snapshot(tree()))
-
-    def due(self, position: Position, last: bool) -> bool:
-        """Whether a completed epoch is to be saved."""
-        return last or self._when.due_epoch(position.epoch)
+        if kept or last or self._when.due_epoch(position.epoch):
+            self.save(position, tree)
 
     def overdue(self) -> bool:
         """Whether a save is due in the middle of an epoch."""
