@@ -66,7 +66,7 @@ def wait_for(path: Path, text: str, seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def _work(job: str, arguments: list[str], out: str, reap: str, folder: str, cwd: str) -> None:
+def _work(job: str, arguments: list[str], out: str, reap: str, folder: str, cwd: str) -> None:  # noqa: PLR0917
     handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
