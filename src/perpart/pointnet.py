@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 RADII = (0.02, 0.06)
 """Metres of the two levels' balls: a finger's breadth, and what a hand closes around."""
+BLUR = 0.005
+"""Metres within which features of centres run into each other: half their usual spacing."""
 UNIT = 0.05
 """Metres that the network sees as 1: objects for one hand then span about 1 to 4."""
 
@@ -66,10 +68,10 @@ class Ball(nn.Module):
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.feature = nn.Linear(inputs, outputs)
-        self.place = nn.Linear(3, outputs, bias=False)
-        self.norm = nn.BatchNorm1d(outputs)
-        self.mix = perceptron(outputs, outputs)
+        self.feature = nn.Linear(inputs, inputs)
+        self.place = nn.Linear(3, inputs, bias=False)
+        self.norm = nn.BatchNorm1d(inputs)
+        self.mix = perceptron(inputs, outputs)
 
     def forward(
         self,
@@ -111,16 +113,15 @@ def ball(
 
 @torch.no_grad()
 def blend(
-    points: Float[Tensor, "batch points 3"], centres: Float[Tensor, "batch centres 3"], k: int = 3
+    points: Float[Tensor, "batch points 3"], centres: Float[Tensor, "batch centres 3"]
 ) -> Float[Tensor, "batch points centres"]:
-    """Weights of the k nearest centres at each point: inverse squared distance, sum 1, zero elsewhere.
+    """Weights of the centres at each point, summing to 1: they fall with the fourth power of the distance, so on a
+    surface the nearest few decide.
 
-    A dense matrix, for a matrix product and its gradient are faster than gathering rows and adding them back.
+    A dense matrix: a matrix product and its gradient are faster than finding three rows, gathering and adding back.
     """
-    squared = apart(points, centres)
-    reach = squared.topk(min(k, centres.shape[1]), largest=False).values[..., -1:]
-    weight = (squared <= reach) / (squared + 1e-6)
-    return weight / weight.sum(dim=-1, keepdim=True)
+    weight = apart(points, centres).add_(BLUR**2).square_().reciprocal_()
+    return weight.div_(weight.sum(dim=-1, keepdim=True))
 
 
 def apart(a: Float[Tensor, "batch n 3"], b: Float[Tensor, "batch m 3"]) -> Float[Tensor, "batch n m"]:
