@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import trimesh
 from jaxtyping import Bool, Float, Int
+from scipy import ndimage
 from scipy.spatial import KDTree
 
-from perpart.clouds import surface
+from perpart.clouds import cover
 
-DENSE = 140_000  # surface points of a picture
+DENSE = 160_000  # surface points of a picture
 NORMAL = 0.01  # metres that one unit of difference in the normal counts: two sides of a thin wall stay apart
 FINER = 2  # pixels drawn per pixel shown, along each side
 
@@ -41,7 +42,7 @@ def dense(
 ) -> Float[np.ndarray, "dense 6"]:
     """Surface points [dense, 6] that leave no gaps: of the mesh, or little discs around a cloud's points."""
     if mesh is not None:
-        return surface(mesh, DENSE, rng)
+        return cover(mesh, DENSE)
     reach = 1.6 * float(np.median(KDTree(points[:, :3]).query(points[:, :3], k=5)[0][:, 4]))
     disc = np.repeat(points, DENSE // len(points), axis=0)
     shift = rng.normal(size=(len(disc), 3))
@@ -81,6 +82,7 @@ def look(surfels: Float[np.ndarray, "dense 6"], azimuth: float, elevation: float
     column = (across / reach + 1) * side / 2
     row = (1 - (along - middle_up) / reach) * side / 2
     shown = _nearest(np.stack([row, column], axis=1).astype(int), depth, side)
+    shown = _closed(shown, depth, 0.02 * reach)
     seen = shown >= 0
     light = np.zeros(shown.shape)
     lamp = toward + 0.5 * up - 0.35 * right
@@ -108,9 +110,21 @@ def _nearest(pixel: Int[np.ndarray, "dense 2"], depth: np.ndarray, side: int) ->
     return shown.reshape(side, side)
 
 
+def _closed(shown: np.ndarray, depth: np.ndarray, step: float) -> Int[np.ndarray, "side side"]:
+    """Closes the pinholes between the points of a near surface, through which a far one would shine."""
+    far = _depths(shown, depth)
+    hole = ndimage.grey_closing(far, size=5) - far > step
+    index = ndimage.distance_transform_edt(hole, return_distances=False, return_indices=True)
+    return shown[tuple(np.asarray(index))]
+
+
+def _depths(shown: np.ndarray, depth: np.ndarray) -> Float[np.ndarray, "side side"]:
+    return np.where(shown >= 0, depth[shown], -1e3)
+
+
 def _outline(shown: np.ndarray, depth: np.ndarray, step: float) -> Bool[np.ndarray, "side side"]:
     """Where the depth jumps: the silhouette, and a handle in front of a body."""
-    far = np.where(shown >= 0, depth[shown], -1e3)
+    far = _depths(shown, depth)
     edge = np.zeros(shown.shape, dtype=bool)
     for axis in (0, 1):
         jump = abs(np.diff(far, axis=axis)) > step

@@ -44,9 +44,21 @@ class Cloud:
 
 def surface(mesh: trimesh.Trimesh, n: int, rng: np.random.Generator) -> NDArray:
     """n points on a mesh, evenly by area, with the outward unit normals of their triangles: [n, 6]."""
+    return _placed(mesh, rng.random(n), rng.random((2, n)))
+
+
+def cover(mesh: trimesh.Trimesh, n: int) -> NDArray:
+    """n points on a mesh as `surface` gives them, but spread without clumps and gaps, and always the same ones."""
+    count = np.arange(n)[:, None]
+    # The plane's additive sequence of lowest known discrepancy: powers of the inverse plastic number (Roberts, 2018).
+    return _placed(mesh, (count[:, 0] + 0.5) / n, (count * [0.7548776662466927, 0.5698402909980532] % 1).T)
+
+
+def _placed(mesh: trimesh.Trimesh, share: NDArray, within: NDArray) -> NDArray:
+    """Points and normals at shares [n] in [0, 1) of the area and places [2, n] in [0, 1) within the triangles there."""
     edges = np.cumsum(mesh.area_faces)
-    face = np.searchsorted(edges, rng.random(n) * edges[-1], side="right")
-    u, v = rng.random((2, n, 1))
+    face = np.searchsorted(edges, share * edges[-1], side="right")
+    u, v = within[:, :, None]
     u, v = np.where(u + v > 1, (1 - u, 1 - v), (u, v))
     corner = mesh.triangles[np.minimum(face, len(edges) - 1)]
     points = corner[:, 0] + u * (corner[:, 1] - corner[:, 0]) + v * (corner[:, 2] - corner[:, 0])

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import trimesh
+from scipy.spatial import KDTree
 
 from perpart import clouds
 from perpart.errors import Mistake
@@ -51,6 +52,15 @@ def test_points_are_even_within_a_face(brick):
 def test_the_same_generator_draws_the_same_points(brick):
     first, second = (clouds.surface(brick, 100, np.random.default_rng(7)) for _ in range(2))
     assert first.tobytes() == second.tobytes()
+
+
+def test_a_cover_leaves_smaller_gaps_than_dice_do(brick):
+    places = clouds.surface(brick, 3000, np.random.default_rng(9))[:, :3]
+
+    def widest(drawn: np.ndarray) -> float:
+        return KDTree(drawn[:, :3]).query(places)[0].max()
+
+    assert widest(clouds.cover(brick, 4000)) < 0.7 * widest(clouds.surface(brick, 4000, np.random.default_rng(3)))
 
 
 # --- reading ---
