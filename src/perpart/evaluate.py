@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 import tyro
 
 import unbroken
 from perpart import grasps
 from perpart.anatomy import PARTS
 from perpart.dataset import Contacts, fingerprint
-from perpart.errors import Mistake, told
+from perpart.errors import told
 from perpart.metrics import Measured, Overlap, mean_map, measure
-from perpart.model import ContactCVAE
+from perpart.sample import restored
+from perpart.settings import usable_device
 
 
 @dataclass(frozen=True)
@@ -35,26 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: `python evaluate_per_part.py --checkpoint exp_per_part/checkpoint.pt`."""
     with told(unbroken.Error):
         wish = tyro.cli(Evaluation, args=arguments)
-        state = unbroken.load(wish.checkpoint)
-        model = restore(state, wish.checkpoint, wish.device)
+        device = usable_device(wish.device)
+        model, state = restored(wish.checkpoint, device)
         graspset = grasps.load(wish.data)
         data = Contacts(graspset, wish.split, model.points, augment=False)
         print(heading(wish, state, data, fingerprint(graspset)))
-        print(table(measure(model, data, wish.device), mean_map(data), mean_map(data, without_own=True)))
-
-
-def restore(state: dict, path: str, device: torch.device | str = "cpu") -> ContactCVAE:
-    """The model of a loaded checkpoint, in evaluation mode. Raises Mistake when the state is not of such a model."""
-    settings = state.get("settings", {})
-    if not {"width", "points", "latents"} <= set(settings):
-        raise Mistake(f"{path} is no run of train_per_part.py: its settings name no width, points and latents")
-    model = ContactCVAE(settings["width"], settings["points"], settings["latents"])
-    try:
-        model.load_state_dict(state["state_dict"])
-    except RuntimeError as reason:
-        first = str(reason).splitlines()[0]
-        raise Mistake(f"{path} holds the weights of another model ({first}); use the version that wrote it") from None
-    return model.to(device).eval()
+        print(table(measure(model, data, device), mean_map(data), mean_map(data, without_own=True)))
 
 
 def heading(wish: Evaluation, state: dict, data: Contacts, found: str) -> str:
