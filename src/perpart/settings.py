@@ -95,6 +95,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         return _born(_cli(arguments, replace(Settings(), preset=first.preset, **PRESETS[first.preset])))
     known = {f.name for f in fields(Settings)} - set(ONCE)
     base = replace(Settings(), **{k: v for k, v in recorded.items() if k in known})
+    base = replace(base, legs=tuple((a, b) for a, b in base.legs))  # JSON knows lists only
     return _usable(_lengthened(_cli(arguments, base), base.n_epochs))
 
 

@@ -23,7 +23,7 @@ FORMAT = 1
 FACTS = {"epoch": int, "batch": int, "step": int, "seed": int, "settings": dict, "journal": dict, "kept": dict}
 WELL_KNOWN = {"model": "state_dict", "optimizer": "optimizer", "scheduler": "scheduler"}  # name kept: key in the file
 RESERVED = {*FACTS, "format", "state_dict", "means", "environment", "saved", "digest"}
-PASSING = {"saved", "digest", "environment", "journal"}  # of the session, not of the training: never compared
+PASSING = {"saved", "digest", "environment", "journal", "settings"}  # of a session, not of training: not compared
 
 
 def write(tree: dict[str, Any], path: str) -> None:

@@ -77,8 +77,9 @@ class Console:
 class Pace:
     """How fast this session goes, over about the last minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: float) -> None:
         self._ticks: list[tuple[float, float]] = []
+        self.tick(done)
 
     def tick(self, done: float) -> None:
         """Note how much is done by now, in epochs."""

@@ -23,11 +23,12 @@ class Story:
         self.means = Means()
         self.journal = Journal(os.path.join(folder, "journal.jsonl"))
         self._folder, self._epochs, self._batches, self._log_every = folder, epochs, batches, log_every
-        self._console, self._pace = Console(), Pace()
+        self._console, self._pace = Console(), Pace(0.0)
         self._mirrored, self._summaries = summaries, None
 
     def open(self, mark: Mark | None, position: Position) -> None:
         """Begin to write, after the records that the mark vouches for."""
+        self._pace = Pace(self._done(position))
         self._console.open(os.path.join(self._folder, "train.log"))
         self.journal.open(mark)
         if self._mirrored:
@@ -53,7 +54,7 @@ class Story:
         """Count a batch; samples are those of an epoch."""
         if position.step % self._log_every == 0:
             self._write("step", position, self.means.batch(), {})
-        self._pace.tick(position.epoch + position.batch / self._batches)
+        self._pace.tick(self._done(position))
         self._console.progress(lambda: self._progress(position, samples))
 
     def epoch_done(self, position: Position, seconds: float) -> None:
@@ -77,12 +78,15 @@ class Story:
             self._summaries.write(record)
 
     def _progress(self, position: Position, samples: int) -> str:
-        done, speed = position.epoch + position.batch / self._batches, self._pace.speed
-        left = duration((self._epochs - done) / speed) if speed else "?"
+        speed = self._pace.speed
+        left = duration((self._epochs - self._done(position)) / speed) if speed else "?"
         return (
             f"epoch {position.epoch + 1}/{self._epochs}  batch {position.batch}/{self._batches}  "
             f"{brief(_flat(self.means.batch()))}  {speed * samples:.0f} samples/s  {left} left"
         )
+
+    def _done(self, position: Position) -> float:
+        return position.epoch + position.batch / self._batches
 
 
 def _headline(record: Mapping[str, Any]) -> dict[str, float]:

@@ -12,8 +12,8 @@ from . import checkpoint, state
 def difference(a: str, b: str) -> str | None:
     """The first leaf in which two checkpoints differ by a bit, or None.
 
-    a, b: paths. Left out is what belongs to a session and not to the training: times, the environment, the digest and
-    the journal's mark, which cover times.
+    a, b: paths. Left out is what belongs to a session and not to the training: times, settings such as the number of
+    workers, the environment, and the digest and the journal's mark, which cover times.
     """
     return state.difference(_training(a), _training(b))
 
