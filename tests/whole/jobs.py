@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -70,6 +70,7 @@ def _work(job: str, arguments: list[str], out: str, reap: str, folder: str, cwd:
     handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
+    set_start_method("fork", force=True)  # for data workers, as where the command is typed; the server is ours alone
     os.chdir(cwd)
     os.environ |= {"REAP": reap, "REAP_FOLDER": folder}
     sys.argv = [job, *arguments]
