@@ -13,7 +13,7 @@ from perpart.anatomy import PARTS
 from perpart.dataset import Contacts, fingerprint
 from perpart.errors import told
 from perpart.metrics import Measured, Overlap, mean_map, measure
-from perpart.sample import restored
+from perpart.model import ContactCVAE
 from perpart.settings import usable_device
 
 
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with told(unbroken.Error):
         wish = tyro.cli(Evaluation, args=arguments)
         device = usable_device(wish.device)
-        model, state = restored(wish.checkpoint, device)
+        state = unbroken.load(wish.checkpoint)
+        model = ContactCVAE.restored(state, wish.checkpoint).to(device)
         graspset = grasps.load(wish.data)
         data = Contacts(graspset, wish.split, model.points, augment=False)
         print(heading(wish, state, data, fingerprint(graspset)))

@@ -7,12 +7,14 @@ on sixteen affine frames, one per part, and the trunk sees every point in all of
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
+from perpart.errors import Mistake
 from perpart.pointnet import UNIT, PointNet, Shape, perceptron, scattered
 
 PARTS = 16
@@ -34,6 +36,20 @@ class ContactCVAE(nn.Module):
         self.shape = PointNet(width, points)
         self.posterior = Posterior(width, latents)
         self.decoder = Decoder(width, latents)
+
+    @classmethod
+    def restored(cls, state: dict[str, Any], path: str) -> "ContactCVAE":
+        """The model of a run's state (`settings` and `state_dict`), in evaluation mode.
+
+        Raises Mistake, which names `path`, when the state is not of such a model.
+        """
+        try:
+            model = cls(*(state["settings"][name] for name in ("width", "points", "latents")))
+            model.load_state_dict(state["state_dict"])
+        except (KeyError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise Mistake(f"{path} holds another model than this version's ({reason}); train again") from error
+        return model.eval()
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor | list[Tensor]]:
         """Reconstruct a batch of points, normals, contact, part and direction.

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from perpart.errors import Mistake
 from perpart.losses import objective
 from perpart.model import ContactCVAE, Decoder
 
@@ -113,6 +114,16 @@ def test_an_untouched_cloud_is_no_accident(model):
     terms["loss"].backward()
     assert all(value.isfinite() for value in terms.values())
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+def test_a_model_is_restored_from_a_runs_state_and_from_no_other(model):
+    state = {"settings": {"width": 8, "points": 128, "latents": 48, "lr": 1.0}, "state_dict": model.state_dict()}
+    again, data = ContactCVAE.restored(state, "a.pt"), batch()
+    assert torch.equal(again(data)["contact"], model.eval()(data)["contact"])
+    wider = state | {"settings": {"width": 16, "points": 128, "latents": 48}}
+    for wrong in (wider, {"settings": {}, "state_dict": {}}):
+        with pytest.raises(Mistake, match="^a.pt holds another model"):
+            ContactCVAE.restored(wrong, "a.pt")
 
 
 def test_the_latent_decides_the_maps():
