@@ -1,19 +1,15 @@
-"""Closing a hand on an object: place it, move it in until it touches, bend each digit from its base to its tip
-
-Everything is asked of the object's signed-distance field at balls strung along the hand's cones: a ball of radius
-r at c is clear by `field(c) - r`, exactly, whatever the shape of the object.
-"""
+"""Closing a hand on an object: place it, move it in until it touches, bend each digit from its base to its tip"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from perpart import hand
 from perpart.anatomy import LIMITS
 from perpart.field import Field
-from perpart.preshapes import FLEXIONS, NAMES, PRESHAPES, opened, travels
+from perpart.hands import Hands, gaps
+from perpart.preshapes import ACROSS, FLEXIONS, NAMES, PRESHAPES, Preshape, opened, travels
 
 BALLS = 7  # per cone: 4 to 11 mm apart, so a ball's neighbours overhang it by less than 1 mm
 SINK = 0.0006  # m: how deep a closing link presses in, as soft flesh does
@@ -23,78 +19,83 @@ START = 0.16  # m: how far off the hand starts to come in
 FIRST = 6  # the first cone that is not the palm's
 
 
-def close(
-    field: Field, kinds: Int[np.ndarray, "n"], spots: Float[np.ndarray, "n choices 6"], extent: Float[np.ndarray, "n 3"],
-    bones: Float[np.ndarray, "n bones"], rng: np.random.Generator,
-) -> tuple[Float[np.ndarray, "n angles"], Float[np.ndarray, "n 4 4"]]:  # fmt: skip
-    """Try n grasps: surface points (m) with outward normals to choose from, and the object's long side (unit) at
-    the first. A power grasp takes the first; a precise one the point that can best be reached from somewhere.
+@dataclass(frozen=True)
+class Tries:
+    """n tries on one object: which pre-shape, where, and with what hand.
 
-    Returns joint angles (radians) and palm frames in the object's frame. A try may fail: the filters judge.
+    `spots` are surface points (m) with outward normals to choose from: a power grasp takes the first, a precise one
+    that which can best be reached. `extent` is the object's long side (unit) at the first.
     """
-    angles = opened(kinds, rng)
-    root, way = _aim(field, kinds, spots, extent, angles, bones, rng)
-    root = _come_in(field, kinds, angles, root, way, bones, rng)
-    return _bend(field, angles, travels(kinds), root, bones), root
+
+    kinds: Int[np.ndarray, "n"]
+    spots: Float[np.ndarray, "n choices 6"]
+    extent: Float[np.ndarray, "n 3"]
+    bones: Float[np.ndarray, "n bones"]
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def __getitem__(self, which: np.ndarray) -> "Tries":
+        return Tries(self.kinds[which], self.spots[which], self.extent[which], self.bones[which])
+
+    @property
+    def shapes(self) -> list[Preshape]:
+        """The pre-shape of each try."""
+        return [PRESHAPES[NAMES[kind]] for kind in self.kinds]
+
+    @property
+    def precise(self) -> Bool[np.ndarray, "n"]:
+        """Which tries use the fingertips."""
+        return np.array([shape.precise for shape in self.shapes])
 
 
-def balls(
-    angles: Float[np.ndarray, "n angles"],
-    root: Float[np.ndarray, "n 4 4"],
-    bones: Float[np.ndarray, "n bones"],
-    count: int = BALLS,
-) -> tuple[Float[np.ndarray, "n cones count 3"], Float[np.ndarray, "n cones count"]]:
-    """Balls strung evenly along every cone of the posed hands: centres and radii (m)."""
-    posed = hand.pose(*(torch.as_tensor(array, dtype=torch.float64) for array in (angles, root, bones)))
-    share = np.linspace(0, 1, count)[:, None]
-    a, b = posed.a.numpy()[:, :, None], posed.b.numpy()[:, :, None]
-    ra, rb = posed.ra.numpy()[..., None], posed.rb.numpy()[..., None]
-    return a + share * (b - a), ra + share[:, 0] * (rb - ra)
+def close(
+    field: Field, tries: Tries, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "n angles"], Float[np.ndarray, "n 4 4"]]:
+    """Carry out tries. Returns joint angles (radians) and palm frames in the object's frame. A try may fail: the
+    filters judge."""
+    angles = opened(tries.kinds, rng)
+    root, way = _aim(field, tries, angles, rng)
+    root = _come_in(field, tries, Hands.of(angles, root, tries.bones), way, rng)
+    return _bend(field, Hands.of(angles, root, tries.bones), travels(tries.kinds)), root
 
 
-def gaps(field: Field, centres: Float[np.ndarray, "*n 3"], radii: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """How far (m) each ball is clear of the object; negative: how deep it is in."""
-    return field.distance(centres.reshape(-1, 3))[0].reshape(radii.shape) - radii
-
-
-def _aim(field, kinds, spots, extent, angles, bones, rng) -> tuple[np.ndarray, np.ndarray]:
+def _aim(field: Field, tries: Tries, angles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Palm frames as if the hand had arrived, and the way in (unit, object's frame)."""
-    root, way = np.zeros((len(kinds), 4, 4)), np.zeros((len(kinds), 3))
-    shapes = [PRESHAPES[NAMES[kind]] for kind in kinds]
-    fine = np.array([shape.precise for shape in shapes])
+    root, way = np.zeros((len(tries), 4, 4)), np.zeros((len(tries), 3))
+    fine = tries.precise
     if not fine.all():
-        some = [shape for shape in shapes if not shape.precise]
-        root[~fine], way[~fine] = _power(some, spots[~fine, 0], extent[~fine], bones[~fine], rng)
+        root[~fine], way[~fine] = _power(tries[~fine], rng)
     if fine.any():
-        some = [shape for shape in shapes if shape.precise]
-        root[fine], way[fine] = _precise(field, some, kinds[fine], spots[fine], angles[fine], bones[fine], rng)
+        root[fine], way[fine] = _precise(field, tries[fine], angles[fine], rng)
     return root, way
 
 
-def _power(shapes, spots, extent, bones, rng) -> tuple[np.ndarray, np.ndarray]:
+def _power(tries: Tries, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The palm over the spot, its breadth along the object's long side: palm frames, and the way in."""
-    n = len(shapes)
-    approach, along = (_unit(np.array([getattr(s, name) for s in shapes])) for name in ("approach", "along"))
+    n, spots = len(tries), tries.spots[:, 0]
+    approach = _unit(np.array([shape.approach for shape in tries.shapes]))
     normal = _unit(spots[:, 3:] + 0.2 * rng.standard_normal((n, 3)))  # come in some 15 degrees aslant
-    aligned = np.where(rng.random((n, 1)) < 0.85, extent, rng.standard_normal((n, 3)))
+    aligned = np.where(rng.random((n, 1)) < 0.85, tries.extent, rng.standard_normal((n, 3)))
     aligned = (aligned + 0.2 * rng.standard_normal((n, 3))) * rng.choice([-1.0, 1.0], (n, 1))
-    turn = _basis(-normal, aligned) @ _basis(approach, along).swapaxes(1, 2)
-    under = np.array([0.072, 0.0, -0.012]) * bones[:, -1:] + rng.standard_normal((n, 3)) * [0.012, 0.012, 0]
+    turn = _basis(-normal, aligned) @ _basis(approach, np.tile(ACROSS, (n, 1))).swapaxes(1, 2)
+    under = np.array([0.072, 0.0, -0.012]) * tries.bones[:, -1:]
+    under = under + rng.standard_normal((n, 3)) * [0.012, 0.012, 0]
     return _frames(turn, spots[:, :3] - np.einsum("nij,nj->ni", turn, under)), -normal
 
 
-def _precise(field, shapes, kinds, spots, angles, bones, rng) -> tuple[np.ndarray, np.ndarray]:
+def _precise(field: Field, tries: Tries, angles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Thumb and fingers on two opposite sides, coming in from where there is room: palm frames, and the way in."""
-    spots, way, width = _reachable(field, spots, rng)
-    meet, opening = _meet(kinds, angles, bones, width)
-    normal = _unit(spots[:, 3:] + 0.12 * rng.standard_normal((len(shapes), 3)))
+    spots, way, width = _reachable(field, tries.spots, rng)
+    meet, opening = _meet(tries, angles, width)
+    normal = _unit(spots[:, 3:] + 0.12 * rng.standard_normal((len(tries), 3)))
     middle = spots[:, :3] - 0.5 * width[:, None] * spots[:, 3:]
-    approach = _unit(np.array([shape.approach for shape in shapes]))
+    approach = _unit(np.array([shape.approach for shape in tries.shapes]))
     turn = _basis(normal, way) @ _basis(opening, approach).swapaxes(1, 2)
     return _frames(turn, middle - np.einsum("nij,nj->ni", turn, meet)), way
 
 
-def _reachable(field, spots, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _reachable(field: Field, spots: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Per try the point with the most room behind it for a hand, the way in from there, the thickness under it."""
     n, choices, ways = *spots.shape[:2], 4
     flat = spots.reshape(-1, 6)
@@ -120,14 +121,17 @@ def _width(field: Field, spots: Float[np.ndarray, "n 6"], rng: np.random.Generat
     return depth[np.where(out.any(1), chosen, len(depth) - 1)]
 
 
-def _meet(kinds, angles, bones, width) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
+def _meet(
+    tries: Tries, angles: np.ndarray, width: np.ndarray
+) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
     """Where between the thumb's tip and the fingers' an object so thick would be, and the way to the thumb's."""
-    used = (travels(kinds)[:, 1:, :1] > 0).astype(float)
-    best, found = np.full(len(kinds), np.inf), np.zeros((2, len(kinds), 3))
+    n, travel = len(tries), travels(tries.kinds)
+    used = (travel[:, 1:, :1] > 0).astype(float)
+    best, found = np.full(n, np.inf), np.zeros((2, n, 3))
     for share in np.linspace(0, 0.7, 8):
         part = angles.copy()
-        part[:, FLEXIONS] += share * travels(kinds)
-        centres, radii = balls(part, np.tile(np.eye(4), (len(kinds), 1, 1)), bones, 2)
+        part[:, FLEXIONS] += share * travel
+        centres, radii = Hands.of(part, np.tile(np.eye(4), (n, 1, 1)), tries.bones).balls(2)
         tips, thick = centres[:, FIRST + 2 :: 3, 1], radii[:, FIRST + 2 :: 3, 1]
         fingers = (tips[:, 1:] * used).sum(1) / used.sum(1)
         apart = tips[:, 0] - fingers
@@ -144,25 +148,26 @@ def _frames(turn: Float[np.ndarray, "n 3 3"], origin: Float[np.ndarray, "n 3"]) 
     return root
 
 
-def _come_in(field, kinds, angles, root, way, bones, rng) -> Float[np.ndarray, "n 4 4"]:
+def _come_in(
+    field: Field, tries: Tries, hands: Hands, way: np.ndarray, rng: np.random.Generator
+) -> Float[np.ndarray, "n 4 4"]:
     """Move in from START until something touches; a precise hand stops with the spot a little past its grip."""
-    precise = np.array([PRESHAPES[NAMES[kind]].precise for kind in kinds])
-    deepest = START + np.where(precise, rng.uniform(-0.006, 0.008, len(kinds)), 0.06)
-    centres, radii = balls(angles, root, bones)
+    deepest = START + np.where(tries.precise, rng.uniform(-0.006, 0.008, len(tries)), 0.06)
+    centres, radii = hands.balls(BALLS)
 
     def clear(share: np.ndarray) -> np.ndarray:
         moved = (share * deepest - START)[:, None] * way
         return gaps(field, centres + moved[:, None, None], radii).min((1, 2)) > -SINK
 
-    share = _first_touch(clear, len(kinds), 40)
-    root = root.copy()
+    share = _first_touch(clear, len(tries), 40)
+    root = hands.root.copy()
     root[:, :3, 3] += (share * deepest - START)[:, None] * way
     return root
 
 
-def _bend(field, angles, travel, root, bones) -> Float[np.ndarray, "n angles"]:
+def _bend(field: Field, hands: Hands, travel: Float[np.ndarray, "n 5 3"]) -> Float[np.ndarray, "n angles"]:
     """Three rounds: all free joints of a digit close together; where a link touches, it and all before it stop."""
-    angles, free = angles.copy(), np.ones(travel.shape, bool)
+    angles, free = hands.angles.copy(), np.ones(travel.shape, bool)
     limit = LIMITS[FLEXIONS, 1]
     for _ in range(3):
         before = angles[:, FLEXIONS]
@@ -171,8 +176,7 @@ def _bend(field, angles, travel, root, bones) -> Float[np.ndarray, "n angles"]:
         def touching(share: np.ndarray, before=before, go=go) -> np.ndarray:
             bent = angles.copy()
             bent[:, FLEXIONS] = before + share.reshape(-1, 5, 1) * go
-            centres, radii = balls(bent, root, bones)
-            gap = gaps(field, centres[:, FIRST:], radii[:, FIRST:]).min(-1)
+            gap = gaps(field, *Hands.of(bent, hands.root, hands.bones).balls(BALLS, FIRST)).min(-1)
             return gap.reshape(-1, 5, 3) < -SINK
 
         share = _first_touch(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.spatial import ConvexHull, cKDTree
+from scipy.spatial import ConvexHull, KDTree
 
 from perpart import hand
 from perpart.anatomy import CONE_PARTS
-from perpart.closing import balls, gaps
+from perpart.closing import BALLS, FIRST
 from perpart.field import Field
+from perpart.hands import Hands, gaps
 
 DEPTH = 0.002  # m: the deepest a grasp may go in
 VOXEL = 0.001  # m: the edge of the voxels that volumes are counted in
@@ -38,12 +39,12 @@ class Verdict:
     touching: Bool[np.ndarray, "n 16"]
 
 
-def judge(field: Field, angles: Float[np.ndarray, "n angles"], root: np.ndarray, bones: np.ndarray) -> Verdict:
+def judge(field: Field, hands: Hands) -> Verdict:
     """Apply the cheap filters, in this order: depth, links, self (the hand must not pass through itself)."""
-    gap = gaps(field, *balls(angles, root, bones, 13)).min(-1)
+    gap = gaps(field, *hands.balls(13)).min(-1)
     depth = np.maximum(-gap.min(-1), 0)
     touching = np.stack([(gap[:, part == _PARTS] < TOUCH).any(-1) for part in range(16)], -1)
-    passed = through_itself(angles, bones)
+    passed = through_itself(hands)
     why = tuple(
         "depth" if deep else "links" if few else "self" if self else ""
         for deep, few, self in zip(depth > DEPTH, ~enough(touching), passed > PASS, strict=True)
@@ -57,13 +58,11 @@ def enough(touching: Bool[np.ndarray, "n 16"]) -> Bool[np.ndarray, "n"]:
     return (touching.sum(-1) >= LINKS) & (digits[:, 1:].sum(-1) >= DIGITS) & digits[:, :2].any(-1)
 
 
-def through_itself(angles: Float[np.ndarray, "n angles"], bones: np.ndarray) -> Float[np.ndarray, "n"]:
+def through_itself(hands: Hands) -> Float[np.ndarray, "n"]:
     """How deep (m) links of different digits press into each other, or outer links into the palm."""
-    at = np.tile(np.eye(4), (len(angles), 1, 1))
-    centres, radii = (array[:, 6:] for array in balls(angles, at, bones, 5))
-    posed = hand.pose(*(torch.as_tensor(array) for array in (angles, at, bones)))
-    far = hand.distance(posed, torch.as_tensor(centres.reshape(len(angles), -1, 3)))[0].numpy()
-    clear = far.reshape(len(angles), 15, 5, 16) - radii[..., None]
+    centres, radii = hands.balls(5, FIRST)
+    far = hand.distance(hands.posed, torch.as_tensor(centres.reshape(len(hands), -1, 3)))[0].numpy()
+    clear = far.reshape(len(hands), 15, 5, 16) - radii[..., None]
     mine = _PART_DIGITS[1:, None] == _PART_DIGITS  # a digit meets itself at its joints
     inner = np.arange(15) % 3 == 0
     mine[inner, :] |= (_PART_DIGITS == 0) | (np.arange(16) % 3 == 1)  # knuckles sit in the palm, side by side
@@ -71,15 +70,15 @@ def through_itself(angles: Float[np.ndarray, "n angles"], bones: np.ndarray) -> 
     return -np.where(mine[:, None], np.inf, clear).min((1, 2, 3))
 
 
-def overlap(skin: cKDTree, field: Field, angles: np.ndarray, root: np.ndarray, bones: np.ndarray) -> float:
+def overlap(skin: KDTree, field: Field, one: Hands) -> float:
     """Volume (m³) one hand shares with the object: the voxels of `skin` inside any ball along the hand's cones."""
-    centres, radii = balls(angles[None], root[None], bones[None], 25)  # so dense that dips are below 0.1 mm
+    centres, radii = one.balls(25)  # so dense that dips are below 0.1 mm
     deep = gaps(field, centres, radii) < 0
     covered = skin.query_ball_point(centres[deep], radii[deep])
     return len({voxel for some in covered for voxel in some}) * VOXEL**3
 
 
-def skin(field: Field) -> cKDTree:
+def skin(field: Field) -> KDTree:
     """Centres (m) of the object's voxels that a grasp within DEPTH can reach: those near the surface."""
     count = np.ceil((np.array(field.values.shape) - 1) * field.cell / VOXEL).astype(int)
     kept = []
@@ -88,24 +87,26 @@ def skin(field: Field) -> cKDTree:
         points = field.origin + (plane.reshape(-1, 3) + 0.5) * VOXEL
         far, _ = field.distance(points)
         kept.append(points[(far < 0) & (far > -DEPTH - VOXEL)])
-    return cKDTree(np.concatenate(kept))
+    return KDTree(np.concatenate(kept))
 
 
-def closure(
-    field: Field, angles: Float[np.ndarray, "angles"], root: np.ndarray, bones: np.ndarray, reach: float
-) -> float:
+def closure(field: Field, one: Hands, reach: float) -> float:
     """The Ferrari-Canny measure: the smallest wrench (force, torque / `reach`) that the contacts, each pushing with at
     most one unit, cannot resist. Zero when the grasp is not force-closed. `reach` (m) scales torques, usually
     the largest distance from the object's centre."""
-    wrenches = _wrenches(*_contacts(field, angles, root, bones), reach)
+    return _measure(_wrenches(*_contacts(field, one), reach))
+
+
+def _measure(wrenches: Float[np.ndarray, "n 6"]) -> float:
+    """The radius of the largest ball about the origin inside the wrenches' hull; zero if the origin is outside."""
     if len(wrenches) < 7 or np.linalg.matrix_rank(wrenches, tol=1e-6) < 6:
         return 0.0
     return max(0.0, -float(ConvexHull(wrenches, qhull_options="QJ").equations[:, -1].max()))
 
 
-def _contacts(field, angles, root, bones) -> tuple[np.ndarray, np.ndarray]:
+def _contacts(field: Field, one: Hands) -> tuple[np.ndarray, np.ndarray]:
     """Contact points and outward surface normals: each cone's nearest ball, and its others further along."""
-    centres, radii = balls(angles[None], root[None], bones[None])
+    centres, radii = one.balls(BALLS)
     gap = gaps(field, centres, radii)[0]
     chosen = []
     for cone in np.flatnonzero(gap.min(-1) < TOUCH):

@@ -1,6 +1,6 @@
 """Grasps that hold: the data set, its files, and the command that makes it
 
-    python -m perpart.grasps make --out DIR --grasps 2300 --seed 0 --jobs 2
+    python -m perpart.grasps make --out DIR --grasps 2400 --seed 0 --jobs 2
     python -m perpart.grasps describe [--data DIR]
 
 A data folder holds `grasps.npz` (arrays, no pickles) and `grasps.json` (what they mean and how they were made). Only
@@ -21,7 +21,7 @@ import numpy as np
 import tyro
 from jaxtyping import Float, Int
 
-from perpart import making
+from perpart import contact, making
 from perpart.anatomy import ANGLES, BONES
 from perpart.errors import Mistake
 from perpart.preshapes import NAMES
@@ -80,6 +80,12 @@ def save(graspset: GraspSet, folder: Path, made: dict[str, Any]) -> None:
         "what": "poses of a right hand that holds an object; see perpart.hand and perpart.objects",
         "unit": "metres and radians",
         "frame": "root is the palm's frame in the object's frame: the object's bounding box is centred there, z up",
+        "labels": {
+            "what": "contact with a part: clamp(1 / (d / scale + 1e-4), 0, 1), d its distance from the surface segment",
+            "segment along the normal, m": [-contact.BELOW, contact.ABOVE],
+            "scale, m": contact.SCALE,
+            "faded to nothing between, m": list(contact.FADE),
+        },
         **made,
         "figures": list(graspset.figures),
         "preshapes": list(graspset.preshapes),
@@ -95,12 +101,13 @@ def save(graspset: GraspSet, folder: Path, made: dict[str, Any]) -> None:
 
 def make(
     out: Path,
-    grasps: int = 2300,
+    *,
+    grasps: int = 2400,
     seed: int = 0,
     jobs: int = 1,
     instances: int = 3,
     categories: tuple[str, ...] = (),
-    rounds: int = 6,
+    rounds: int = 4,
 ) -> None:
     """Make a data set of grasps that hold.
 

@@ -69,9 +69,7 @@ class Posed:
 
     def __getitem__(self, which: slice) -> "Posed":
         """The hands of a slice of the batch."""
-        return Posed(
-            self.frames[which], self.a[which], self.b[which], self.ra[which], self.rb[which], self.part
-        )
+        return Posed(self.frames[which], self.a[which], self.b[which], self.ra[which], self.rb[which], self.part)
 
 
 def pose(
@@ -261,9 +259,7 @@ def _turn(axis: int, angle: Float[Tensor, "batch"]) -> Float[Tensor, "batch 3 3"
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
-def _place(
-    rotation: Float[Tensor, "batch 3 3"], origin: Float[Tensor, "batch 3"]
-) -> Float[Tensor, "batch 4 4"]:
+def _place(rotation: Float[Tensor, "batch 3 3"], origin: Float[Tensor, "batch 3"]) -> Float[Tensor, "batch 4 4"]:
     upper = torch.cat([rotation, origin[..., None]], -1)
     last = torch.zeros_like(upper[:, :1])
     last[..., 3] = 1
@@ -272,6 +268,4 @@ def _place(
 
 def _expect(array: Tensor, width: int, what: str, where: str) -> None:
     if array.ndim != 2 or array.shape[1] != width:
-        raise Mistake(
-            f"hand: {what} have shape {tuple(array.shape)}; expected [batch, {width}] as in {where}"
-        )
+        raise Mistake(f"hand: {what} have shape {tuple(array.shape)}; expected [batch, {width}] as in {where}")

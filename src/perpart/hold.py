@@ -4,16 +4,19 @@ The palm is fixed in space; each flexion joint is a position servo that aims a l
 capsules of the cones' mean radius, as MuJoCo has no round cones; the object is its convex pieces.
 """
 
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# (mujoco's names come from a compiled module, which type checkers cannot see into)
+
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 
 from perpart import hand
 from perpart.anatomy import CONE_PARTS
 from perpart.filters import FRICTION, PAD
+from perpart.hands import Hands
 from perpart.objects import Object
 
 SHIFT, TURN = 0.02, np.radians(15.0)  # how far a held object may move (m) and turn
@@ -44,15 +47,9 @@ class Bench:
         self.model = _model(thing)
         self.data = mujoco.MjData(self.model)
 
-    def hold(
-        self,
-        angles: Float[np.ndarray, "angles"],
-        root: Float[np.ndarray, "4 4"],
-        bones: Float[np.ndarray, "bones"],
-        touching: Bool[np.ndarray, "16"],
-    ) -> Held:
+    def hold(self, one: Hands, touching: Bool[np.ndarray, "16"]) -> Held:
         """Try one grasp, squeezing with the digits that touch; stops at the first direction that takes it away."""
-        _fit(self.model, hand.pose(*(torch.as_tensor(array)[None] for array in (angles, root, bones))))
+        _fit(self.model, one.posed)
         model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
         data.ctrl[:] = SQUEEZE * np.repeat(touching[1:].reshape(5, 3).any(-1), 3)

@@ -1,7 +1,7 @@
 """Pre-shapes: how a hand opens before it grasps, which way it comes, and how far each joint may close
 
-Fourteen types of the human grasp taxonomy. All angles here are degrees, all vectors lie in the palm's frame
-(see `hand`): `approach` is the way the hand travels, `along` the way the object's long side should lie.
+Fourteen types of the human grasp taxonomy. All angles here are degrees. `approach` is the way the hand
+travels, in the palm's frame (see `hand`).
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ FLEXIONS: np.ndarray = np.array(  # [digit, joint]: the angles that close a digi
     + [[ANGLES.index(f"{finger}_{joint}") for joint in ("mcp", "pip", "dip")] for finger in FINGERS]
 )
 COUPLING = 2 / 3  # the distal joint bends two thirds as far as the middle one: one tendon flexes both
-DOWN, AHEAD, ACROSS = (0.0, 0.0, -1.0), (1.0, 0.0, -0.6), (0.0, 1.0, 0.0)
+DOWN, AHEAD = (0.0, 0.0, -1.0), (1.0, 0.0, -0.6)
+ACROSS = (0.0, 1.0, 0.0)  # the palm's breadth
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,6 @@ class Preshape:
     rest: tuple[float, float] = (30.0, 40.0)
     spread: float = 0.0
     approach: tuple[float, float, float] = DOWN
-    along: tuple[float, float, float] = ACROSS
     precise: bool = False
     own: dict[str, float] = field(default_factory=dict)  # single angles that differ
 
@@ -54,21 +54,18 @@ PRESHAPES: dict[str, Preshape] = {
     "hook": Preshape((25, 38, -15, 0, 0), (0, 30), (65, 70)),
     "palm_press": Preshape((20, 58, -18, 0, 0), (-8, 5), (80, 80), spread=8.0),
     "disk": Preshape((45, 55, -18, -5, 0), (5, 24), (75, 36), spread=14.0, approach=AHEAD, precise=True),
-    "lateral": Preshape(
-        (10, 52, -20, 0, 0), (45, 60), (12, 15), (35, 45, 55), approach=AHEAD, along=(1.0, 0.0, -0.6), precise=True
-    ),
+    "lateral": Preshape((10, 52, -20, 0, 0), (45, 60), (12, 15), (35, 45, 55), approach=AHEAD, precise=True),
     "two_finger_pinch": Preshape(
-        (45, 45, -18, 0, 0), (8, 24), (75, 42), fingers=("index", "middle"), rest=(0, 8), approach=AHEAD, precise=True
+        (45, 45, -18, 0, 0), (8, 24), (75, 42), fingers=FINGERS[:2], rest=(0, 8), approach=AHEAD, precise=True
     ),
     "tripod": Preshape(
-        (45, 42, -18, 0, 0), (12, 28), (70, 40), fingers=("index", "middle"), rest=(60, 75), approach=AHEAD, precise=True
+        (45, 42, -18, 0, 0), (12, 28), (70, 40), fingers=FINGERS[:2], rest=(60, 75), approach=AHEAD, precise=True
     ),
     "four_finger_pinch": Preshape((45, 45, -18, 0, 0), (5, 20), (75, 42), approach=AHEAD, precise=True),
     "pen": Preshape(
-        (42, 34, -12, 5, 5), (26, 34), (60, 40), fingers=("index", "middle"), rest=(60, 75), approach=AHEAD,
-        along=(-0.7, 0.45, 0.8), precise=True,
+        (42, 34, -12, 5, 5), (26, 34), (60, 40), fingers=FINGERS[:2], rest=(60, 75), approach=AHEAD, precise=True
     ),
-}  # fmt: skip
+}
 NAMES: tuple[str, ...] = tuple(PRESHAPES)
 
 

@@ -13,8 +13,9 @@ from jaxtyping import Float
 
 from perpart import clouds, filters, objects
 from perpart.anatomy import draw_bones
-from perpart.closing import close
+from perpart.closing import Tries, close
 from perpart.field import build
+from perpart.hands import Hands
 from perpart.hold import Bench
 from perpart.preshapes import NAMES
 
@@ -38,6 +39,13 @@ class Catch:
     bones: list[np.ndarray] = field(default_factory=list)
     quality: list[tuple[float, ...]] = field(default_factory=list)
     reasons: Counter = field(default_factory=Counter)
+
+    def add(self, kind: int, one: Hands, quality: tuple[float, ...]) -> None:
+        """Keep a grasp."""
+        self.kinds.append(kind)
+        self.quality.append(quality)
+        for name in ("angles", "root", "bones"):
+            getattr(self, name).append(getattr(one, name)[0])
 
 
 def search(category: str, seed: int, wanted: int, rounds: int, draw: int) -> Catch:
@@ -74,35 +82,35 @@ def _round(place: _Place, kinds: np.ndarray, wanted: int, rng: np.random.Generat
     spots = place.pool[rng.integers(len(place.pool), size=(len(kinds), CHOICES))]
     extent = np.stack([_long_side(place.pool, spot[:3]) for spot in spots[:, 0]])
     # Grasps are stored as float32: judge what will be stored, not a neighbour of it.
-    bones = draw_bones(rng, len(kinds)).astype(np.float32).astype(np.float64)
-    tries = close(place.field, kinds, spots, extent, bones, rng)
-    angles, root = (array.astype(np.float32).astype(np.float64) for array in tries)
-    verdict = filters.judge(place.field, angles, root, bones)
+    tries = Tries(kinds, spots, extent, _stored(draw_bones(rng, len(kinds))))
+    angles, root = close(place.field, tries, rng)
+    hands = Hands.of(_stored(angles), _stored(root), tries.bones)
+    verdict = filters.judge(place.field, hands)
     for i, why in enumerate(verdict.why):
         if len(catch.kinds) == wanted:
             return
-        one = (angles[i], root[i], bones[i])
+        one = hands[i : i + 1]
         reason, figures = (why, ()) if why else _prove(place, catch, one, verdict.touching[i])
         catch.reasons[reason or "accepted"] += 1
         if not reason:
-            for column, value in zip(
-                (catch.kinds, catch.angles, catch.root, catch.bones), (int(kinds[i]), *one), strict=True
-            ):
-                column.append(value)
-            catch.quality.append((float(verdict.depth[i]), *figures))
+            catch.add(int(kinds[i]), one, (float(verdict.depth[i]), *figures))
 
 
-def _prove(place: _Place, catch: Catch, one: tuple, touching: np.ndarray) -> tuple[str, tuple[float, ...]]:
+def _stored(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32).astype(np.float64)
+
+
+def _prove(place: _Place, catch: Catch, one: Hands, touching: np.ndarray) -> tuple[str, tuple[float, ...]]:
     """The dear filters, cheapest first: what rejects the try, or nothing and its figures."""
-    if any(_same(one, other) for other in zip(catch.angles, catch.root, strict=True)):
+    if any(_same(one, *other) for other in zip(catch.angles, catch.root, strict=True)):
         return "duplicate", ()
-    epsilon = filters.closure(place.field, *one, place.reach)
+    epsilon = filters.closure(place.field, one, place.reach)
     if epsilon <= 0:
         return "closure", ()
-    volume = filters.overlap(place.skin, place.field, *one)
+    volume = filters.overlap(place.skin, place.field, one)
     if volume > filters.VOLUME:
         return "volume", ()
-    held = place.bench.hold(*one, touching)
+    held = place.bench.hold(one, touching)
     return ("" if held.fast else "hold"), (volume, epsilon, held.shift, held.turn)
 
 
@@ -121,7 +129,7 @@ def _long_side(pool: Float[np.ndarray, "points 6"], spot: Float[np.ndarray, "3"]
     return np.linalg.eigh(np.cov(near.T))[1][:, -1]
 
 
-def _same(one: tuple, other: tuple) -> bool:
-    shift = np.linalg.norm(one[1][:3, 3] - other[1][:3, 3])
-    turn = np.arccos(np.clip((np.trace(one[1][:3, :3].T @ other[1][:3, :3]) - 1) / 2, -1, 1))
-    return bool(shift < SAME[0] and turn < SAME[1] and np.abs(one[0] - other[0]).mean() < SAME[2])
+def _same(one: Hands, angles: np.ndarray, root: np.ndarray) -> bool:
+    shift = np.linalg.norm(one.root[0, :3, 3] - root[:3, 3])
+    turn = np.arccos(np.clip((np.trace(one.root[0, :3, :3].T @ root[:3, :3]) - 1) / 2, -1, 1))
+    return bool(shift < SAME[0] and turn < SAME[1] and np.abs(one.angles[0] - angles).mean() < SAME[2])

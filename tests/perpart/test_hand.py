@@ -106,9 +106,7 @@ def test_the_point_minus_distance_times_gradient_lies_on_the_part():
     far, way = hand.distance(posed, points)
     for part in range(16):
         nearest = points - far[..., part, None] * way[..., part, :]
-        outside = (
-            far[..., part] > 0
-        )  # inside a union such as the palm, the nearest cone's surface may be covered
+        outside = far[..., part] > 0  # inside a union such as the palm, the nearest cone's surface may be covered
         on = hand.distance(posed, nearest)[0][..., part][outside]
         torch.testing.assert_close(on, torch.zeros_like(on), atol=1e-9, rtol=0)
 
