@@ -13,7 +13,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 SERVER = get_context("forkserver")
-SERVER.set_forkserver_preload(["hypothesis", "pytest", "unbroken"])
+# Optimizers import torch._dynamo when they are made: seconds, in every child.
+SERVER.set_forkserver_preload(["hypothesis", "pytest", "torch._dynamo", "tests.unbroken.tiny"])
 
 
 @dataclass(frozen=True)

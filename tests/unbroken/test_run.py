@@ -1,0 +1,384 @@
+"""A run"""
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import unbroken
+from tests.unbroken import tiny
+from tests.unbroken.test_shelf import damage_any
+from unbroken import Every, Run, Stopped, load, testing
+from unbroken.errors import Damaged, Drift, Error, Foreign, Mismatch, Missing, Misuse, Occupied
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of three epochs with a snapshot of each: the undisturbed one."""
+    folder = tmp_path_factory.mktemp("done") / "run"
+    tiny.train(folder, epochs=3, snapshot_every=1)
+    return folder
+
+
+@pytest.fixture
+def run(done: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(done, tmp_path / "run"))
+
+
+def listing(folder: Path) -> dict[str, tuple[str, int]]:
+    """Every file with the hash of its bytes and the time of its last change."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(p): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in files}
+
+
+def states(folder: Path) -> dict[str, tuple[str, int]]:
+    """The same without the lock, which every start takes."""
+    return {path: facts for path, facts in listing(folder).items() if not path.endswith("run.lock")}
+
+
+def equal(a: Path, b: Path) -> bool:
+    same = testing.difference(str(a / "checkpoint.pt"), str(b / "checkpoint.pt")) is None
+    return same and testing.records(str(a)) == testing.records(str(b))
+
+
+def records(folder: Path, at: str) -> list[dict[str, Any]]:
+    lines = (folder / "journal.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if record["at"] == at]
+
+
+# ---- the same bits
+
+
+@pytest.mark.parametrize("step", [0, 3, 4, 5, 9, 14])
+def test_left_anywhere_and_started_again_no_bit_differs(step: int, done: Path, tmp_path: Path) -> None:
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, inside=tiny.at(step, "leave"))
+    assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == step + 1
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    assert equal(tmp_path / "run", done)
+
+
+@pytest.mark.parametrize("step", [2, 4, 7])
+def test_after_an_error_in_the_loop_no_bit_differs(step: int, done: Path, tmp_path: Path) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, inside=tiny.at(step, broken), save=Every(minutes=1e-9))
+    assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == step
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    assert equal(tmp_path / "run", done)
+
+
+def test_workers_change_no_bit_also_when_their_number_changes(done: Path, tmp_path: Path) -> None:
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, workers=2, inside=tiny.at(7, "leave"))
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, workers=1, inside=tiny.at(11, "leave"))
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    assert equal(tmp_path / "run", done)
+
+
+def test_another_seed_is_another_run(done: Path, tmp_path: Path) -> None:
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, seed=1)
+    assert not equal(tmp_path / "run", done)
+
+
+def test_the_process_gets_its_generators_and_its_settings_back(tmp_path: Path) -> None:
+    def facts() -> list[object]:
+        generators = [random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()]
+        return [*generators, torch.are_deterministic_algorithms_enabled(), signal.getsignal(signal.SIGINT)]
+
+    before = facts()
+    tiny.train(tmp_path / "run", epochs=1)
+    with pytest.raises(Stopped):
+        tiny.train(tmp_path / "run", inside=tiny.at(6, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    assert facts() == before
+
+
+# ---- how a loop is left
+
+
+def test_a_break_counts_the_batch_in_hand_and_ends_the_epoch(tmp_path: Path) -> None:
+    tiny.train(tmp_path, epochs=2, inside=tiny.at(2, "break"))
+    tree = load(str(tmp_path / "checkpoint.pt"))
+    assert (tree["epoch"], tree["batch"], tree["step"]) == (2, 0, 3 + 5)
+    assert [(r["epoch"], r["step"]) for r in records(tmp_path, "epoch")] == [(1, 3), (2, 8)]
+    assert [r["step"] for r in records(tmp_path, "step")] == list(range(1, 9))
+
+
+def test_a_loop_with_a_break_continues_bit_for_bit_too(tmp_path: Path) -> None:
+    tiny.train(tmp_path / "a", epochs=3, inside=tiny.at(2, "break"))
+    tiny.train(tmp_path / "b", epochs=3, inside=tiny.at(1, "leave"))
+    tiny.train(tmp_path / "b", epochs=3, inside=tiny.at(2, "break"))
+    assert equal(tmp_path / "a", tmp_path / "b")
+
+
+def test_leaving_after_the_batches_of_an_epoch_commits_it(tmp_path: Path) -> None:
+    tiny.train(tmp_path, epochs=3, after=lambda epoch: "leave")
+    tree = load(str(tmp_path / "checkpoint.pt"))
+    assert (tree["epoch"], tree["batch"], tree["step"]) == (1, 0, 5)
+
+
+def test_how_a_session_ended_is_in_the_record(tmp_path: Path) -> None:
+    tiny.train(tmp_path, inside=tiny.at(1, "leave"))
+    with pytest.raises(Stopped):
+        tiny.train(tmp_path, inside=tiny.at(3, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    with pytest.raises(ZeroDivisionError):
+        tiny.train(tmp_path, inside=tiny.at(6, lambda: 1 / 0))
+    tiny.train(tmp_path)
+    sessions = json.loads((tmp_path / "run.json").read_text())["sessions"]
+    ends = [session["ended"]["how"] for session in sessions]
+    assert ends == ["left", "stopped by SIGTERM", "ZeroDivisionError: division by zero", "finished"]
+
+
+def test_a_wish_noted_while_the_reader_leaves_is_recorded_as_a_stop(tmp_path: Path) -> None:
+    def leave(epoch: Any) -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return "leave"
+
+    with pytest.raises(Stopped) as stop:
+        tiny.train(tmp_path, inside=leave)
+    assert stop.value.code == 143
+    (session,) = json.loads((tmp_path / "run.json").read_text())["sessions"]
+    assert session["ended"]["how"] == "stopped by SIGTERM"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
+)  # fmt: skip
+def test_a_signal_saves_at_the_next_seam_and_the_same_command_goes_on(
+    number: int, code: int, done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = tiny.at(6, lambda: os.kill(os.getpid(), number))
+    with pytest.raises(Stopped) as stop:
+        tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, inside=stopped)
+    assert stop.value.code == code
+    assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == 7
+    name = signal.Signals(number).name
+    said = f"Stopped by {name}: 1 epochs and 2 of 5 batches are done, saved in {tmp_path}/run/checkpoint.pt"
+    assert said in capsys.readouterr().out
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    assert equal(tmp_path / "run", done)
+
+
+def test_a_signal_in_the_last_batch_ends_a_finished_run_in_peace(tmp_path: Path) -> None:
+    with contextlib.suppress(Stopped):
+        tiny.train(tmp_path / "run", epochs=1, after=lambda epoch: os.kill(os.getpid(), signal.SIGTERM))
+    assert load(str(tmp_path / "run" / "checkpoint.pt"))["epoch"] == 1
+
+
+# ---- done
+
+
+def test_a_finished_run_started_again_says_so_and_changes_no_byte(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = listing(run)
+    capsys.readouterr()
+    tiny.train(run, epochs=3)
+    said = capsys.readouterr().out
+    assert said == "Finished: all 3 epochs are done; nothing to do (a larger number extends the run)\n"
+    assert listing(run) == before
+
+
+def test_more_epochs_extend_a_finished_run(run: Path, tmp_path: Path) -> None:
+    tiny.train(run, epochs=4, snapshot_every=1)
+    tiny.train(tmp_path / "whole", epochs=4, snapshot_every=1)
+    assert equal(run, tmp_path / "whole")
+
+
+def test_fewer_epochs_than_are_done_are_refused_and_nothing_changes(run: Path) -> None:
+    before = states(run)
+    with pytest.raises(Misuse, match=r"2 epochs were asked for, but 3 are done in .*checkpoint\.pt"):
+        tiny.train(run, epochs=2)
+    assert states(run) == before
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize("wish", ["missing", "text", "folder", "weights", "damaged"])
+def test_a_bad_wish_leaves_the_folder_as_it_was(wish: str, run: Path, tmp_path: Path) -> None:
+    path, kind = tmp_path / "wish.pt", {"missing": Missing, "damaged": Damaged}.get(wish, Foreign)
+    if wish == "text":
+        path.write_text("hello")
+    elif wish == "folder":
+        path.mkdir()
+    elif wish == "weights":
+        torch.save(nn.Linear(1, 1).state_dict(), path)
+    elif wish == "damaged":
+        damage_any(shutil.copy(run / "checkpoint.pt", path))
+    before = listing(run)
+    for folder in (run, tmp_path / "new"):
+        with pytest.raises(kind):
+            tiny.train(folder, epochs=5, resume=str(path))
+    assert listing(run) == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_changed_settings_are_refused_and_nothing_changes(run: Path) -> None:
+    before = states(run)
+    for options in ({"seed": 1}, {"settings": {"lr": 3}}):
+        with pytest.raises(Drift):
+            tiny.train(run, epochs=4, **options)
+    assert states(run) == before
+
+
+def test_a_refused_start_does_not_set_a_damaged_state_aside(run: Path) -> None:
+    damage_any(str(run / "checkpoint.pt"))
+    before = states(run)
+    with pytest.raises(Drift):
+        tiny.train(run, epochs=4, seed=1)
+    assert states(run) == before
+
+
+def test_a_model_that_does_not_fit_is_refused_and_nothing_changes(run: Path) -> None:
+    before = states(run)
+    with (
+        pytest.raises(Mismatch, match="model does not fit the saved state: "),
+        Run(str(run), tiny.feed(), epochs=5) as again,
+    ):
+        again.keep(model=nn.Linear(7, 7))
+        for _ in again:
+            pass
+    assert states(run) == before
+
+
+def test_two_runs_in_one_folder_exclude_each_other(tmp_path: Path) -> None:
+    with Run(str(tmp_path), tiny.feed(), epochs=1), pytest.raises(Occupied):
+        tiny.train(tmp_path)
+
+
+def test_a_run_outside_its_with_block_is_refused_and_touches_nothing(run: Path) -> None:
+    before = states(run)
+    forgotten = Run(str(run), tiny.feed(), epochs=5)
+    forgotten.keep(model=tiny.parts()[0])
+    with pytest.raises(Misuse):
+        next(iter(forgotten))
+    assert states(run) == before
+
+
+def test_a_second_loop_over_the_same_run_loses_nothing(tmp_path: Path) -> None:
+    with contextlib.suppress(Misuse), Run(str(tmp_path), tiny.feed(), epochs=3, log_every=1) as run:
+        for epoch in run:
+            for _ in epoch:
+                run.log({"loss": 1.0})
+            break
+        for epoch in run:
+            for _ in epoch:
+                run.log({"loss": 1.0})
+    steps = [record["step"] for record in records(tmp_path, "step")]
+    assert steps[:5] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["epoch", "batch", "means", "settings", "digest", "state_dict", "kept"])
+def test_a_name_that_a_checkpoint_uses_itself_cannot_be_kept(name: str, tmp_path: Path) -> None:
+    with Run(str(tmp_path), tiny.feed(), epochs=1) as run, pytest.raises(Misuse, match="the name is taken"):
+        run.keep(**{name: nn.Linear(1, 1)})
+
+
+def test_what_is_kept_twice_late_or_without_a_state_is_refused(tmp_path: Path) -> None:
+    with Run(str(tmp_path), tiny.feed(), epochs=1) as run:
+        run.keep(model=nn.Linear(1, 1))
+        with pytest.raises(Misuse, match=r"keep\(model=…\): the name is taken"):
+            run.keep(model=nn.Linear(1, 1))
+        with pytest.raises(Misuse, match=r"keep\(numbers=…\): list has no state_dict"):
+            run.keep(numbers=[])
+        for epoch in run:
+            with pytest.raises(Misuse, match="the loop has already begun"):
+                run.keep(late=nn.Linear(1, 1))
+            list(epoch)
+
+
+@pytest.mark.parametrize("name", ["epochs", "snapshot_every", "log_every"])
+def test_counts_are_at_least_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match=f"{name} is 0: it is at least 1"):
+        Run(str(tmp_path / "run"), tiny.feed(), **{"epochs": 1, name: 0})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_seed_is_not_negative(tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="a seed is at least 0"):
+        Run(str(tmp_path), tiny.feed(), epochs=1, seed=-1)
+
+
+def test_every_refusal_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(Error):
+        Run(str(tmp_path), tiny.feed(), epochs=0)
+
+
+# ---- what is said and written
+
+
+def test_the_lines_of_a_resumed_run_are_these(
+    done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(done, tmp_path / "exp")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    tiny.train(Path("./exp"), epochs=4, inside=tiny.at(15, "leave"))
+    lines = ["Resuming from epoch 3", "Loaded optimizer state", "Loaded scheduler state"]
+    lines += ["Load model from exp/checkpoint.pt", "--- starting Epoch # 003"]
+    assert capsys.readouterr().out.splitlines()[:5] == lines
+    assert "\n".join(lines) in Path("exp/train.log").read_text()
+
+
+def test_a_part_that_the_file_does_not_hold_starts_fresh_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keeps(tmp_path, 1, model=nn.Linear(4, 1), old=nn.Linear(1, 1))
+    capsys.readouterr()
+    keeps(tmp_path, 2, model=nn.Linear(4, 1), new=nn.Linear(1, 1))
+    said = capsys.readouterr().out
+    assert f"Warning: {tmp_path}/checkpoint.pt holds no new state: the new starts fresh" in said
+    assert f"Warning: {tmp_path}/checkpoint.pt holds old state, which this program does not keep" in said
+    assert "Loaded new state" not in said
+
+
+def keeps(folder: Path, epochs: int, **parts: object) -> None:
+    with Run(str(folder), tiny.feed(), epochs=epochs) as run:
+        run.keep(**parts)
+        for epoch in run:
+            list(epoch)
+
+
+def test_groups_and_numbers_are_logged_where_they_belong(tmp_path: Path) -> None:
+    with Run(str(tmp_path), tiny.feed(), epochs=1, log_every=2) as run:
+        for epoch in run:
+            for i, _ in enumerate(epoch):
+                run.log({"loss": torch.tensor(float(i))}, lr=0.1 * i)
+            run.log(valid={"iou": 0.5, "parts": {"palm": torch.tensor(1)}})
+    assert [(r["step"], r["train"]["loss"]) for r in records(tmp_path, "step")] == [(2, 1.0), (4, 3.0)]
+    (record,) = records(tmp_path, "epoch")
+    assert record["train"] == {"loss": 2.0}
+    assert record["valid"] == {"iou": 0.5, "parts": {"palm": 1.0}}
+    assert record["lr"] == pytest.approx(0.4)
+
+
+def test_a_snapshot_is_a_whole_state_that_a_run_goes_on_from(done: Path, tmp_path: Path) -> None:
+    assert sorted(os.listdir(done / "checkpoints")) == ["E001_net.pt", "E002_net.pt", "E003_net.pt"]
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, resume=str(done / "checkpoints" / "E002_net.pt"))
+    assert equal(tmp_path / "run", done)
+
+
+def test_the_recorded_settings_can_be_asked_for_before_a_run(done: Path, tmp_path: Path) -> None:
+    expected = {"seed": 0, "samples": 10, "batch_size": 2, "epoch_size": 10, "shuffle": True, "drop_last": False}
+    assert unbroken.recorded(str(done)) == expected
+    assert unbroken.recorded("nowhere", str(done / "checkpoints" / "E001_net.pt")) == expected
+    assert unbroken.recorded(str(tmp_path / "new")) is None
+    assert not (tmp_path / "new").exists()
+
+
+def test_allowed_and_free_settings_go_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    tiny.train(run, epochs=4, settings={"lr": 1, "host": "a"}, allow=["lr"], free=["host"])
+    assert "allowed to change: lr from (none) to 1" in capsys.readouterr().out
+    assert load(str(run / "checkpoint.pt"))["settings"]["host"] == "a"

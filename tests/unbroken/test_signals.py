@@ -1,0 +1,87 @@
+"""Signals become a wish"""
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from tests.unbroken import children, tiny
+from unbroken import Position, Stopped, signals
+
+HEEDED = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
+
+
+@pytest.mark.parametrize(("number", "code"), HEEDED)
+def test_a_signal_is_noted_and_nothing_else_happens(
+    number: signal.Signals, code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with signals.heeded() as wish:
+        assert (wish.signal, wish.name) == (None, "none")
+        os.kill(os.getpid(), number)
+        assert (wish.signal, wish.name, wish.code) == (number, number.name, code)
+    again = "; once more leaves at once" if number == signal.SIGINT else ""
+    assert capfd.readouterr().err == f"\n{number.name}: stopping after this batch{again}\n"
+
+
+def test_whoever_handled_signals_before_handles_them_afterwards() -> None:
+    def mine(number: int, frame: object) -> None: ...
+
+    before = {number: signal.getsignal(number) for number, _ in HEEDED}
+    signal.signal(signal.SIGUSR1, mine)
+    try:
+        with pytest.raises(KeyError), signals.heeded():
+            assert signal.getsignal(signal.SIGUSR1) is not mine
+            raise KeyError
+        assert signal.getsignal(signal.SIGUSR1) is mine
+    finally:
+        signal.signal(signal.SIGUSR1, before[signal.SIGUSR1])
+    assert {number: signal.getsignal(number) for number, _ in HEEDED} == before
+
+
+def test_a_second_ctrl_c_leaves_at_once() -> None:
+    with pytest.raises(Stopped) as stop, signals.heeded():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert stop.value.code == 130
+
+
+def test_ctrl_c_leaves_at_once_after_a_schedulers_signal_too() -> None:
+    with pytest.raises(Stopped), signals.heeded():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_scheduler_may_repeat_itself_and_the_first_wish_counts() -> None:
+    with signals.heeded() as wish:
+        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        assert wish.name == "SIGUSR1"
+
+
+def ignoring() -> None:
+    signals.ignore()
+    for number, _ in HEEDED:
+        os.kill(os.getpid(), number)
+    print("alive")
+
+
+def test_who_ignores_them_lives_on() -> None:
+    ended = children.run(ignoring)
+    assert (ended.code, ended.out) == (0, "alive\n")
+
+
+def workers_get_ctrl_c() -> None:
+    with signals.heeded() as wish:
+        batches = tiny.feed(workers=2).stream(0, Position(), 10)
+        next(batches)
+        for worker in multiprocessing.active_children():
+            assert worker.pid is not None
+            for number, _ in HEEDED:
+                os.kill(worker.pid, number)
+        print("then", sum(1 for _ in batches), wish.name)
+
+
+def test_data_workers_live_through_the_signals_of_their_group_in_silence() -> None:
+    ended = children.run(workers_get_ctrl_c)
+    assert (ended.code, ended.out) == (0, "then 49 none\n")

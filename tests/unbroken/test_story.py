@@ -1,0 +1,96 @@
+"""What a run tells while it goes"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unbroken import Position
+from unbroken.story import Story
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Any:
+    told = Story(str(tmp_path), epochs=3, batches=4, log_every=2, summaries=False)
+    told.open(None, Position())
+    yield told
+    told.close()
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+
+
+def test_every_so_many_steps_the_last_batch_is_recorded(story: Story, tmp_path: Path) -> None:
+    position = Position()
+    for i in range(4):
+        story.log({"loss": float(i)}, {"lr": 0.5})
+        position = position.after_batch()
+        story.batch_done(position, 8)
+    told = [{k: v for k, v in record.items() if k != "time"} for record in records(tmp_path)]
+    assert told == [
+        {"at": "step", "epoch": 0, "step": 2, "train": {"loss": 1.0}, "lr": 0.5},
+        {"at": "step", "epoch": 0, "step": 4, "train": {"loss": 3.0}, "lr": 0.5},
+    ]
+
+
+def test_an_epoch_is_recorded_with_its_means_and_the_next_one_starts_anew(story: Story, tmp_path: Path) -> None:
+    for i in range(4):
+        story.log({"loss": float(i)}, {})
+    story.log({}, {"valid": {"iou": 0.25}})
+    story.epoch_done(Position(1, 0, 4), 1.5)
+    story.log({"loss": 7.0}, {})
+    story.epoch_done(Position(2, 0, 8), 1.5)
+    first, second = records(tmp_path)
+    assert first["train"] == {"loss": 1.5}
+    assert first["valid"] == {"iou": 0.25}
+    assert second["train"] == {"loss": 7.0}
+    assert "valid" not in second
+
+
+def test_times_stand_last_in_a_record_and_nowhere_else(story: Story, tmp_path: Path) -> None:
+    story.log({"loss": 1.0}, {})
+    story.epoch_done(Position(1, 0, 4), 1.5)
+    (record,) = records(tmp_path)
+    assert list(record)[-1] == "time"
+    assert record["time"]["seconds"] == 1.5
+    assert set(record) == {"at", "epoch", "step", "train", "time"}
+
+
+def test_an_epoch_is_one_line_on_the_console_and_in_the_log(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story.log({"loss": 0.123456, "kl": 5.0}, {"valid": {"iou": 0.25, "angle": 9.0}, "lr": 8e-4})
+    story.epoch_done(Position(1, 0, 4), 61.04)
+    line = "epoch 1/3  train loss 0.1235  valid iou 0.25  lr 0.0008  61.0 s\n"
+    assert capsys.readouterr().out == line
+    assert (tmp_path / "train.log").read_text() == line
+
+
+def test_the_mark_vouches_for_all_that_was_told(story: Story, tmp_path: Path) -> None:
+    story.log({"loss": 1.0}, {})
+    story.epoch_done(Position(1, 0, 4), 1.5)
+    assert story.mark()["length"] == (tmp_path / "journal.jsonl").stat().st_size
+
+
+def test_before_it_is_opened_a_story_touches_no_file(tmp_path: Path) -> None:
+    told = Story(str(tmp_path), epochs=3, batches=4, log_every=2, summaries=True)
+    told.say("refused")
+    told.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["at", "epoch", "step", "train", "time"])
+def test_a_value_cannot_take_the_place_of_what_a_record_says_of_itself(
+    name: str, story: Story, tmp_path: Path
+) -> None:
+    """Either the name is refused, or the record's own fields stay what they are."""
+    try:
+        story.log({"loss": 1.0}, {name: 77.0})
+    except Exception as refused:  # noqa: BLE001
+        assert name in str(refused)  # noqa: PT017
+        return
+    story.epoch_done(Position(1, 0, 4), 1.5)
+    (record,) = records(tmp_path)
+    assert (record["at"], record["epoch"], record["step"], record["train"]) == ("epoch", 1, 4, {"loss": 1.0})
