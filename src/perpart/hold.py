@@ -37,6 +37,7 @@ class Held:
 
     @property
     def fast(self) -> bool:
+        """Whether the hand held it fast: neither shifted nor turned too far."""
         return self.shift < SHIFT and self.turn < TURN
 
 
