@@ -48,6 +48,13 @@ def test_the_inside_of_a_mug_is_seen_through_its_mouth_and_not_through_its_wall(
     assert floor[from_aside[from_aside >= 0]].mean() < 1e-3
 
 
+def test_no_pinholes_let_the_far_wall_shine_through():
+    surfels = canvas.dense(np.empty((0, 6)), build("mug", 0).mesh, np.random.default_rng(0))
+    shown = canvas.look(surfels, 0, 15).shown
+    away = surfels[:, 3:] @ [np.cos(np.radians(15)), 0, np.sin(np.radians(15))] < -0.05
+    assert away[shown[shown >= 0]].mean() < 0.004
+
+
 def test_an_image_is_white_around_and_coloured_within(brick):
     view = canvas.look(brick, *FRONT, size=100)
     image = view.image(np.tile([1.0, 0.0, 0.0], (len(brick), 1)))

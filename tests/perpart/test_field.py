@@ -67,6 +67,17 @@ def test_a_box_with_round_coordinates_is_told_inside_from_outside():
     assert ((grid.distance(points)[0] < 0) == (truth < 0))[clear].all()
 
 
+def test_a_line_that_meets_an_edge_below_and_a_face_above_leaves_nothing_inside_beyond():
+    # The base's diagonal runs exactly through nodes; the slanting faces above it do not.
+    base = [[x, y, 0] for x, y in ((-0.03, -0.03), (0.03, -0.03), (0.03, 0.03), (-0.03, 0.03))]
+    faces = [[0, 2, 1], [0, 3, 2], [0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]]
+    mesh = trimesh.Trimesh([*base, [0.011, -0.007, 0.05]], faces)
+    grid = field.build(mesh, cells=40)
+    heights = grid.origin[2] + grid.cell * np.arange(grid.values.shape[2])
+    assert (grid.values[:, :, heights > 0.05] > 0).all()
+    assert (grid.values < 0).sum() * grid.cell**3 == pytest.approx(mesh.volume, rel=0.05)
+
+
 @pytest.mark.parametrize("category", ["mug", "scissors", "headphones", "key"])
 def test_the_surface_lies_at_zero_and_the_inside_has_the_mesh_s_volume(category):
     mesh = build(category, 1).mesh

@@ -77,6 +77,16 @@ def test_the_place_of_the_object_does_not_change_what_the_model_says(folder):
     assert there.points[:, :3] == pytest.approx(here.points[:, :3] + AWAY, abs=1e-6)
 
 
+def test_the_seed_of_a_drawing_is_the_seed_of_its_samples(folder):
+    model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
+    mesh = build("mug", 0).mesh
+    drawn = draw(model, clouds.Cloud(mesh.vertices, mesh, "m", ""), 100, 2, seed=9)
+    centred = drawn.points[None, :, :3] - mesh.bounds.mean(axis=0).astype(np.float32)
+    points, normals = torch.from_numpy(centred), torch.from_numpy(drawn.points[None, :, 3:])
+    maps = model.sample(points, normals, 2, torch.Generator().manual_seed(9))
+    assert drawn.contact == pytest.approx(maps.contact.numpy(), abs=1e-5)
+
+
 def test_meta_says_unit_frame_parts_constants_seed_and_digest(folder):
     meta = json.loads((folder / "maps/meta.json").read_text())
     assert meta["unit"] == "m"
