@@ -169,7 +169,7 @@ def _stack(catches: Sequence[Any], name: str, width: tuple[int, ...]) -> np.ndar
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         said = json.loads((folder / "grasps.json").read_text(encoding="utf-8"))
-        with np.load(folder / "grasps.npz", allow_pickle=False) as file:
+        with (folder / "grasps.npz").open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return said, {name: file[name] for name in ("object_of", "kind", *_WIDTHS)}
     except FileNotFoundError as missing:
         raise Mistake(f"grasps: {missing.filename} is missing; make it with python -m perpart.grasps make") from None
