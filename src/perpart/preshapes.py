@@ -1,7 +1,8 @@
 """Pre-shapes: how a hand opens before it grasps, which way it comes, and how far each joint may close
 
-Fourteen types of the human grasp taxonomy. All angles here are degrees. `approach` is the way the hand
-travels, in the palm's frame (see `hand`).
+Fourteen types of the human grasp taxonomy. In the shipped grasps thirteen appear: no lateral pinch passed the
+filters, which ask for three touching links. All angles here are degrees. `approach` is the way the hand travels,
+in the palm's frame (see `hand`).
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from jaxtyping import Float, Int
 
 from perpart.anatomy import ANGLES, FINGERS, limited
 
-DIGITS = ("thumb", *FINGERS)
 FLEXIONS: np.ndarray = np.array(  # [digit, joint]: the angles that close a digit, base to tip
     [[ANGLES.index(f"thumb_{joint}") for joint in ("cmc_flexion", "mcp", "ip")]]
     + [[ANGLES.index(f"{finger}_{joint}") for joint in ("mcp", "pip", "dip")] for finger in FINGERS]
