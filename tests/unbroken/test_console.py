@@ -100,17 +100,11 @@ def test_a_console_that_is_a_file_on_a_full_disk_does_not_end_training(tmp_path:
     assert (tmp_path / "train.log").read_text() == "still here\n"
 
 
-def test_the_pace_is_unknown_until_time_has_passed() -> None:
-    pace = Pace()
-    pace.tick(0.0)
-    assert pace.speed == 0.0
+def test_the_pace_is_unknown_until_time_has_passed_and_counts_what_was_done_since() -> None:
+    pace = Pace(2.0)
     time.sleep(0.05)
-    pace.tick(0.5)
+    pace.tick(2.5)
     assert 0.0 < pace.speed <= 10.0
-
-
-def test_a_pace_that_was_never_noted_is_unknown() -> None:
-    assert Pace().speed == 0.0
 
 
 def test_durations_and_numbers_are_short() -> None:

@@ -30,33 +30,41 @@ def test_whoever_handled_signals_before_handles_them_afterwards() -> None:
     before = {number: signal.getsignal(number) for number, _ in HEEDED}
     signal.signal(signal.SIGUSR1, mine)
     try:
-        with pytest.raises(KeyError), signals.heeded():
-            assert signal.getsignal(signal.SIGUSR1) is not mine
-            raise KeyError
+        with pytest.raises(KeyError):
+            fail_heeding(mine)
         assert signal.getsignal(signal.SIGUSR1) is mine
     finally:
         signal.signal(signal.SIGUSR1, before[signal.SIGUSR1])
     assert {number: signal.getsignal(number) for number, _ in HEEDED} == before
 
 
+def fail_heeding(before: object) -> None:
+    with signals.heeded():
+        assert signal.getsignal(signal.SIGUSR1) is not before
+        raise KeyError
+
+
+def get(*numbers: signal.Signals) -> signals.Wish:
+    """Heed these signals, which come one after another."""
+    with signals.heeded() as wish:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+    return wish
+
+
 def test_a_second_ctrl_c_leaves_at_once() -> None:
-    with pytest.raises(Stopped) as stop, signals.heeded():
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(Stopped) as stop:
+        get(signal.SIGINT, signal.SIGINT)
     assert stop.value.code == 130
 
 
 def test_ctrl_c_leaves_at_once_after_a_schedulers_signal_too() -> None:
-    with pytest.raises(Stopped), signals.heeded():
-        os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(Stopped):
+        get(signal.SIGTERM, signal.SIGINT)
 
 
 def test_a_scheduler_may_repeat_itself_and_the_first_wish_counts() -> None:
-    with signals.heeded() as wish:
-        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGTERM):
-            os.kill(os.getpid(), number)
-        assert wish.name == "SIGUSR1"
+    assert get(signal.SIGUSR1, signal.SIGTERM, signal.SIGTERM).name == "SIGUSR1"
 
 
 def ignoring() -> None:

@@ -64,7 +64,7 @@ def test_within_an_epoch_a_save_is_due_when_the_time_since_the_last_one_is_over(
 def test_the_first_state_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "run", Every())
     (tmp_path / "run").rmdir()
-    with pytest.raises(Unwritable, match="no state can be saved in .*run: "):
+    with pytest.raises(Unwritable, match=r"no state can be saved in .*run: "):
         desk.writer.first(desk.tree(Position()))
 
 

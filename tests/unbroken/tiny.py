@@ -60,9 +60,7 @@ def parts() -> tuple[nn.Sequential, torch.optim.Adam, torch.optim.lr_scheduler.C
     return model, optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
 
 
-def turn(
-    run: unbroken.Run, epoch: Epoch, model: nn.Module, optimizer: torch.optim.Optimizer, inside: Inside
-) -> object:
+def turn(run: unbroken.Run, epoch: Epoch, model: nn.Module, optimizer: torch.optim.Optimizer, inside: Inside) -> object:
     for batch in epoch:
         loss = model(batch).square().mean()
         optimizer.zero_grad()
