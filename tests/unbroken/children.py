@@ -6,9 +6,10 @@ What it prints comes back through a pipe, so that a child may run out of disk wi
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -53,16 +54,17 @@ class Child:
         while text not in self.out:
             assert self._read(), f"{text!r} never came:\n{self.out}"
 
-    def wait(self) -> Ended:
-        """Its end."""
-        while self._read():
+    def wait(self, seconds: float = 60.0) -> Ended:
+        """Its end, and that of all processes that it started."""
+        end = time.monotonic() + seconds
+        while self._read(end - time.monotonic()):
             pass
         self.process.join()
         assert self.process.exitcode is not None
         return Ended(self.process.exitcode, self.out)
 
-    def _read(self) -> bool:
-        assert self._pipe.poll(60), f"nothing for a minute:\n{self.out}"
+    def _read(self, seconds: float = 60.0) -> bool:
+        assert self._pipe.poll(max(seconds, 0.0)), f"no end and no word in time:\n{self.out}"
         piece = os.read(self._pipe.fileno(), 1 << 16)
         self.out += piece.decode()
         return bool(piece)
@@ -86,4 +88,5 @@ def _work(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, 
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     pipe.close()
+    set_start_method("fork", force=True)  # for data workers, as where a command is typed; the server is ours alone
     function(*arguments)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
+from tests.unbroken import children
 from tests.unbroken.strategies import seeds as any_seed
 from tests.unbroken.tiny import Noisy
 from unbroken import Feed, Position, seeds
@@ -139,14 +140,22 @@ def test_workers_end_when_the_stream_is_dropped() -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_an_error_in_the_data_set_reaches_the_loop() -> None:
-    class Broken(Noisy):
-        def __getitem__(self, index: int) -> Tensor:
-            raise ZeroDivisionError(f"sample {index} is broken")
+class Broken(Noisy):
+    def __getitem__(self, index: int) -> Tensor:
+        raise ZeroDivisionError(f"sample {index} is broken")
 
-    for workers in (0, 1):
-        with pytest.raises(ZeroDivisionError, match="is broken"):
-            batches(Feed(Broken(4), batch_size=2, workers=workers))
+
+def broken(workers: int) -> None:
+    batches(Feed(Broken(4), batch_size=2, workers=workers))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_in_the_data_set_ends_the_program(workers: int) -> None:
+    """Also where the DataLoader has to end its worker by SIGTERM, as it does after an error."""
+    with children.Child(broken, workers) as child:
+        ended = child.wait(20)
+    assert ended.code == 1
+    assert "is broken" in ended.out
 
 
 def test_a_batch_that_is_none_is_a_batch() -> None:

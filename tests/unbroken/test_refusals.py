@@ -10,10 +10,18 @@ import torch
 from torch import nn
 
 from tests.unbroken import tiny
-from tests.unbroken.test_run import done, equal, keeps, records  # noqa: F401 (done is a fixture)
+from tests.unbroken.test_run import equal, keeps, records
 from tests.unbroken.test_shelf import damage_any
 from unbroken import Run
 from unbroken.errors import Damaged, Drift, Error, Foreign, Mismatch, Missing, Misuse, Occupied
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of three epochs."""
+    folder = tmp_path_factory.mktemp("done") / "run"
+    tiny.train(folder, epochs=3, snapshot_every=1)
+    return folder
 
 
 @pytest.fixture
