@@ -69,14 +69,7 @@ def restored(path: str, device: torch.device) -> tuple[ContactCVAE, dict[str, An
     Raises `Mistake` if the weights are not those of this model, and what `unbroken.load` raises.
     """
     state = unbroken.load(path)
-    settings = state["settings"]
-    try:
-        model = ContactCVAE(settings["width"], settings["points"], settings["latents"])
-        model.load_state_dict(state["state_dict"])
-    except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise Mistake(f"{path}: holds another model than this version's ({reason}); train again") from error
-    return model.to(device).eval(), state
+    return ContactCVAE.restored(state, path).to(device), state
 
 
 def draw(model: ContactCVAE, cloud: clouds.Cloud, points: int, n: int, seed: int) -> export.Drawn:

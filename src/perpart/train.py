@@ -15,6 +15,9 @@ from perpart.model import ContactCVAE
 from perpart.schedule import Schedule
 from perpart.settings import FREE, Settings, parse, usable_device
 
+VALIDATED = 96
+"""Grasps that are validated on after each epoch, an even part of the split; evaluate_per_part.py takes all of them."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: `python train_per_part.py --work-dir ./exp_per_part` starts, and goes on."""
@@ -27,7 +30,7 @@ def train(settings: Settings) -> None:
     device = usable_device(settings.device)
     graspset = grasps.load(settings.data)
     seen = Contacts(graspset, "train", settings.points)
-    unseen = Contacts(graspset, "valid", settings.points, augment=False)
+    unseen = Contacts(graspset, "valid", settings.points, augment=False, most=VALIDATED)
     feed = unbroken.Feed(
         seen, settings.batch_size, epoch_size=settings.grasps_per_epoch, workers=settings.num_workers,
         pin_memory=device.type == "cuda",
@@ -76,5 +79,5 @@ def announce(run: unbroken.Run, settings: Settings, model: torch.nn.Module, seen
             f"{len(unseen)} on unseen objects to validate")  # fmt: skip
     run.say(f"model: {parameters:,} parameters, width {settings.width}, {settings.points} points an object")
     run.say(f"device: {settings.device}, {torch.get_num_threads()} threads, {settings.num_workers} data workers")
-    run.say(f"epochs: {settings.n_epochs} of {run.feed.batches} batches of {settings.batch_size}, seed {settings.seed}, "
-            f"in {settings.work_dir}")  # fmt: skip
+    run.say(f"epochs: {settings.n_epochs} of {run.feed.batches} batches of {settings.batch_size}, "
+            f"seed {settings.seed}, in {settings.work_dir}")  # fmt: skip
