@@ -51,6 +51,17 @@ def test_the_object_weighs_what_it_weighs(shipped):
     assert model.ngeom == 21 + len(thing.pieces)
 
 
+def test_the_bounds_that_contacts_are_looked_for_in_hold_the_capsules(shipped):
+    thing, one, touching = held(shipped, "apple")
+    bench = hold.Bench(thing)
+    bench.hold(one, touching)
+    for cone in range(21):
+        geom = bench.model.geom(f"cone{cone}").id
+        radius, half = bench.model.geom_size[geom, :2]
+        assert bench.model.geom_rbound[geom] >= radius + half
+        assert (bench.model.geom_aabb[geom, 3:] >= [radius, radius, radius + half]).all()
+
+
 def test_the_capsules_stand_where_the_cones_do(shipped):
     thing, one, touching = held(shipped, "apple")
     bench = hold.Bench(thing)
