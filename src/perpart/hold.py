@@ -136,11 +136,8 @@ def _fit(model: mujoco.MjModel, posed: hand.Posed) -> None:
         model.geom_pos[geom] = frame[:3, :3].T @ (middle - frame[:3, 3])
         mujoco.mju_quatZ2Vec(model.geom_quat[geom], frame[:3, :3].T @ axis / (2 * half))
         model.geom_size[geom] = radius[cone], half, 0
-        # What the search for touching pairs looks at first; too small, and contacts would be missed.
-        model.geom_rbound[geom] = radius[cone] + half
-        model.geom_aabb[geom] = 0, 0, 0, radius[cone], radius[cone], radius[cone] + half
         model.geom_sameframe[geom] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
-    mujoco.mj_setConst(model, mujoco.MjData(model))
+    mujoco.mj_setConst(model, mujoco.MjData(model))  # the geoms' bounds too, in which contacts are looked for
 
 
 def _quaternion(turn: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "4"]:
