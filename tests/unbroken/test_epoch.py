@@ -11,16 +11,18 @@ class Road:
 
     def __init__(self, start: Position = Position(2, 0, 6)) -> None:  # noqa: B008
         self.seams = list[Position]()
-        self.epoch = Epoch(start, 3, self.seams.append, self.fetch)
+        self.ends = list[Position]()
+        self.epoch = Epoch(start, 3, self.seams.append, self.fetch, self.ends.append)
 
     def fetch(self, position: Position) -> Any:
-        return "abc"[position.batch] if position.batch < 3 else None
+        return "abc"[position.batch]
 
 
 def test_every_turn_passes_the_seam_also_the_last() -> None:
     road = Road()
     assert list(road.epoch) == ["a", "b", "c"]
     assert road.seams == [Position(2, batch, 6 + batch) for batch in range(4)]
+    assert road.ends == [Position(2, 3, 9)]
     assert road.epoch.exhausted
 
 

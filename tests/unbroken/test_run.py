@@ -103,9 +103,12 @@ def test_a_break_counts_the_batch_in_hand_and_ends_the_epoch(tmp_path: Path) -> 
     assert [r["step"] for r in records(tmp_path, "step")] == list(range(1, 9))
 
 
-def test_a_loop_with_a_break_continues_bit_for_bit_too(tmp_path: Path) -> None:
-    tiny.train(tmp_path / "a", epochs=3, inside=tiny.at(2, "break"))
-    tiny.train(tmp_path / "b", epochs=3, inside=tiny.at(1, "leave"))
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("step", [1, 4, 8])
+def test_a_loop_with_a_break_continues_bit_for_bit_too(step: int, workers: int, tmp_path: Path) -> None:
+    """Left before the break, and after it: what was fetched ahead belongs to the batches that were given up."""
+    tiny.train(tmp_path / "a", epochs=3, workers=workers, inside=tiny.at(2, "break"))
+    tiny.train(tmp_path / "b", epochs=3, inside=lambda epoch: {2: "break", step: "leave"}.get(epoch.step))
     tiny.train(tmp_path / "b", epochs=3, inside=tiny.at(2, "break"))
     assert equal(tmp_path / "a", tmp_path / "b")
 

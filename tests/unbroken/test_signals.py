@@ -68,13 +68,17 @@ def test_a_scheduler_may_repeat_itself_and_the_first_wish_counts() -> None:
 
 
 def ignoring() -> None:
-    signals.ignore()
+    over = [False]
+    signals.ignore(until=lambda: over[0])
     for number, _ in HEEDED:
         os.kill(os.getpid(), number)
     print("alive")
+    over[0] = True
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("still there")
 
 
-def test_who_ignores_them_lives_on() -> None:
+def test_who_ignores_them_lives_on_until_the_trainer_is_done() -> None:
     ended = children.run(ignoring)
     assert (ended.code, ended.out) == (0, "alive\n")
 
