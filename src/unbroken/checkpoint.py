@@ -12,6 +12,7 @@ import pickle
 import re
 import time
 import zipfile
+import zlib
 from typing import Any
 
 import torch
@@ -83,7 +84,7 @@ def _container(path: str) -> None:
     try:
         with zipfile.ZipFile(path) as container:
             wrong = container.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as reason:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as reason:
         raise Damaged(f"{path} is cut short or damaged: {reason}") from reason
     if wrong is not None:
         raise Damaged(f"{path} is damaged: the bytes of {wrong} do not match their CRC32")

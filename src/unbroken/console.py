@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import IO
 
 from rich.console import Console as Terminal
 from rich.live import Live
 from rich.text import Text
+
+from .lines import Lines
 
 OFTEN = 0.25  # seconds between two drawings of the live line
 SELDOM = 10.0  # seconds between two progress lines where there is no terminal
@@ -25,14 +26,13 @@ class Console:
     def __init__(self) -> None:
         self._terminal = Terminal(soft_wrap=True, highlight=False, markup=False)
         self._live: Live | None = None
-        self._log: IO[str] | None = None
-        self._held: list[str] = []
+        self._log = Lines()
         self._drawn = 0.0
 
     def open(self, path: str) -> None:
         """From here on lines go to this file too, those already said first."""
-        self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
-        self._drain()
+        self._log.file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self._log.drain()
         if self._terminal.is_terminal:
             # No refreshing thread: data workers are forked from this process.
             self._live = Live(console=self._terminal, auto_refresh=False, transient=True)
@@ -40,10 +40,8 @@ class Console:
 
     def say(self, line: str) -> None:
         """Print a line exactly as it is, and log it."""
-        self._terminal.print(Text(line), soft_wrap=True)
-        self._held.append(line)
-        with suppress(OSError):  # on a full disk lines wait for room: a log is no reason to end training
-            self._drain()
+        self._print(line)
+        self._log.append(line)
 
     def progress(self, line: Callable[[], str]) -> None:
         """Draw the live line, or print it now and then where nothing can be redrawn; never logged.
@@ -57,21 +55,17 @@ class Console:
         if self._live:
             self._live.update(Text(line(), no_wrap=True, overflow="ellipsis"), refresh=True)
         else:
-            self._terminal.print(Text(line()), soft_wrap=True)
+            self._print(line())
 
     def close(self) -> None:
         if self._live:
             self._live.stop()
-        if self._log:
-            with suppress(OSError):
-                self._log.close()
-        self._live = self._log = None
+        self._live = None
+        self._log.close()
 
-    def _drain(self) -> None:
-        if self._log is not None:
-            self._log.writelines(line + "\n" for line in self._held)
-            self._held = []
-            self._log.flush()
+    def _print(self, line: str) -> None:
+        with suppress(OSError):  # `> out.txt` on a full disk, or `| head`: no reason to end training
+            self._terminal.print(Text(line), soft_wrap=True)
 
 
 class Pace:

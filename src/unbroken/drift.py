@@ -1,4 +1,4 @@
-"""What changed since the state was saved: settings that make another run stop it, unless allowed by name"""
+"""What changed since the state was saved: what would make another run stops it, unless allowed by name"""
 
 from __future__ import annotations
 

@@ -14,14 +14,19 @@ from .position import Position
 
 
 class Epoch:
-    """The inner loop. `seam` is called between two batches, `fetch` brings the next one or None after the last."""
+    """The inner loop. `seam` is called between two batches, `fetch` brings the next one, `after` follows the last."""
 
     def __init__(
-        self, position: Position, batches: int, seam: Callable[[Position], None], fetch: Callable[[Position], Any]
+        self,
+        position: Position,
+        batches: int,
+        seam: Callable[[Position], None],
+        fetch: Callable[[Position], Any],
+        after: Callable[[Position], None],
     ) -> None:
         self.position, self.exhausted = position, False
         self._started = time.monotonic()
-        self._batches, self._seam, self._fetch = batches, seam, fetch
+        self._batches, self._seam, self._fetch, self._after = batches, seam, fetch, after
         self._out = False
 
     def __iter__(self) -> Epoch:
@@ -30,10 +35,11 @@ class Epoch:
     def __next__(self) -> Any:
         self.settle()
         self._seam(self.position)
-        batch = self._fetch(self.position)
-        if batch is None:
+        if self.position.batch >= self._batches:
             self.exhausted = True
+            self._after(self.position)
             raise StopIteration
+        batch = self._fetch(self.position)
         self._out = True
         return batch
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import multiprocessing
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import numpy as np
@@ -41,7 +44,7 @@ class Feed:
         self.epoch_size = self.samples if epoch_size is None else epoch_size
         self.shuffle, self.drop_last = shuffle, drop_last
         self.collate, self.pin_memory = collate, pin_memory
-        if min(self.samples, batch_size, self.epoch_size, self.batches) < 1 or workers < 0:
+        if min(self.samples, batch_size, self.epoch_size) < 1 or self.batches < 1 or workers < 0:
             raise Misuse(
                 f"a feed needs at least one batch: {self.samples} samples, epoch_size {self.epoch_size}, "
                 f"batch_size {batch_size}, workers {workers}, drop_last {drop_last}"
@@ -66,18 +69,18 @@ class Feed:
         taken = order.draw(seed, self.samples, numbers) if self.shuffle else numbers % self.samples
         return list(zip(numbers.tolist(), taken.tolist(), strict=True))
 
-    def stream(self, seed: int, start: Position, epochs: int) -> Iterator[Any]:
-        """Every batch from a position to the end of the run; what lies before it is never read."""
+    def stream(self, seed: int, start: Position, epochs: int) -> Generator[Any]:
+        """Every batch from a position to the end of the run; what lies before it is never read. Close it when done."""
+        ending = multiprocessing.Event()
         loader: DataLoader[Any] = DataLoader(
             _Seeded(self.dataset, seed),
             batch_sampler=_Draws(self, seed, start, epochs),  # pyright: ignore[reportArgumentType]
             num_workers=self.workers,
             collate_fn=self.collate,
             pin_memory=self.pin_memory,
-            worker_init_fn=_quiet if self.workers else None,
+            worker_init_fn=partial(_quiet, ending) if self.workers else None,
         )
-        batches = iter(loader)
-        return batches if self.workers else _alone(batches)
+        return _together(loader, ending) if self.workers else _alone(loader)
 
 
 class _Seeded(Dataset[Any]):
@@ -106,17 +109,25 @@ class _Draws:
             first = 0
 
 
-def _alone(batches: Iterator[Any]) -> Iterator[Any]:
+def _together(loader: DataLoader[Any], ending: Event) -> Generator[Any]:
+    try:
+        yield from loader
+    finally:  # also after an error, where a traceback holds on to the workers: from here on they may be terminated
+        ending.set()
+
+
+def _alone(loader: DataLoader[Any]) -> Generator[Any]:
+    batches = iter(loader)
     while True:
         with seeds.one_thread():
-            batch = next(batches, None)
-        if batch is None:
+            batch = next(batches, loader)  # no batch is the loader itself
+        if batch is loader:
             return
         yield batch
 
 
-def _quiet(worker: int) -> None:
-    signals.ignore()
+def _quiet(ending: Event, worker: int) -> None:
+    signals.ignore(until=ending.is_set)
 
 
 def _length(dataset: Dataset[Any]) -> int:

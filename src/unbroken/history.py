@@ -21,10 +21,10 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     Raises what checkpoint.read and Shelf.newest raise.
     """
     if resume is None:
-        return shelf.newest(say)
+        return shelf.newest()
     wished = Found(resume, checkpoint.read(resume))
     granted = next((s for s in sessions if _granted(shelf, s, wished)), None)
-    newest = shelf.newest(say) if granted else None
+    newest = shelf.newest() if granted else None
     if granted is None or newest is None or newest.tree["digest"] == wished.tree["digest"]:
         return wished
     say(f"--resume {resume} was granted on {granted['began']}: going on with what it began (to go back to it again, "
@@ -60,6 +60,16 @@ def settle(shelf: Shelf, journal: Journal, found: Found, say: Say) -> dict[str, 
             return mark
     say(f"no journal with the records before {found.path} was found: {journal.path} begins there")
     return None
+
+
+def recorded(work_dir: str, resume: str | None = None) -> dict[str, Any] | None:
+    """The settings that a run in this work dir, or from this file, goes on with; None where there is no run yet.
+
+    Reads only. Raises what reading the state raises.
+    """
+    if resume is not None:
+        return checkpoint.read(resume)["settings"]
+    return (Shelf(work_dir).read_record() or {}).get("settings")
 
 
 def _granted(shelf: Shelf, session: Session, wished: Found) -> bool:

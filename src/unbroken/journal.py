@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import IO, Any, Protocol, cast
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
 
 from . import shelf
+from .lines import Lines
 
 Mark = dict[str, Any]  # {"length": bytes, "sha256": hex of those bytes}
 
@@ -24,8 +25,8 @@ class Journal:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._file: IO[bytes] | None = None
-        self._hash, self._length, self._pending = hashlib.sha256(), 0, b""
+        self._lines = Lines()
+        self._hash, self._length = hashlib.sha256(), 0
 
     def holds(self, mark: Mark) -> bool:
         """Whether the file begins with the very records that a mark vouches for."""
@@ -35,39 +36,31 @@ class Journal:
         """Go on after the records of a mark, which the file must hold; without one, from the beginning."""
         length = mark["length"] if mark else 0
         self._hash, self._length = _prefix(self.path, length), length
-        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
-        self._file.truncate(length)
+        self._lines.file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self._lines.file.truncate(length)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record; it counts once a checkpoint vouches for it.
 
         On a full disk the record waits in memory: mark, which every save asks for, raises until it is written.
         """
-        line = json.dumps(record, allow_nan=True).encode() + b"\n"
-        self._hash.update(line)
-        self._length += len(line)
-        self._pending += line
-        with suppress(OSError):
-            self._drain()
+        line = json.dumps(record)
+        self._hash.update(line.encode() + b"\n")
+        self._length += len(line) + 1  # JSON is plain ASCII
+        self._lines.append(line)
 
     def mark(self) -> Mark:
         """What a checkpoint stores to vouch for everything written so far, after it is safe on disk.
 
         Raises OSError when the disk does not take it.
         """
-        self._drain()
-        if self._file is not None:
-            shelf.sync(self._file)
+        self._lines.drain()
+        if self._lines.file is not None:
+            shelf.sync(self._lines.file)
         return {"length": self._length, "sha256": self._hash.hexdigest()}
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _drain(self) -> None:
-        while self._file is not None and self._pending:
-            self._pending = self._pending[self._file.write(self._pending) :]
+        self._lines.close()
 
 
 class Summaries:
@@ -79,17 +72,29 @@ class Summaries:
 
         # purge_step makes TensorBoard drop what a killed session wrote beyond the checkpoint.
         self._writer = cast(_Writer, SummaryWriter(folder, purge_step=step + 1))
+        self.failure: OSError | None = None  # why the mirror is blind, if it is
 
     def write(self, record: Mapping[str, Any]) -> None:
-        for name, value in numbers(record):
-            if name not in ("epoch", "step"):
+        scalars = [(name, value) for name, value in numbers(record) if name not in ("epoch", "step")]
+        with self._bearing():
+            for name, value in scalars:
                 self._writer.add_scalar(f"{record['at']}/{name}", value, record["step"])
 
     def flush(self) -> None:
-        self._writer.flush()
+        with self._bearing():
+            self._writer.flush()
 
     def close(self) -> None:
-        self._writer.close()
+        with self._bearing():
+            self._writer.close()
+
+    @contextmanager
+    def _bearing(self) -> Generator[None]:
+        """A mirror that cannot be written does not end training: the journal has it all."""
+        try:
+            yield
+        except OSError as failure:
+            self.failure = failure
 
 
 class _Writer(Protocol):  # torch does not type it

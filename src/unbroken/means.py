@@ -26,7 +26,7 @@ class Means:
     def add(self, values: Mapping[str, Number]) -> None:
         """One batch's values; they are averaged over the epoch."""
         for name, value in values.items():
-            wide = value.detach().double() if isinstance(value, torch.Tensor) else float(value)
+            wide = _taken(value)
             self._sums[name] = self._sums.get(name, 0.0) + wide
             self._counts[name] = self._counts.get(name, 0) + 1
             self._last[name] = wide
@@ -49,12 +49,18 @@ class Means:
         return {
             "sums": {name: float(total) for name, total in self._sums.items()},
             "counts": dict(self._counts),
+            "last": {name: float(value) for name, value in self._last.items()},
             "latest": dict(self._latest),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self._sums, self._counts = dict(state_dict["sums"]), dict(state_dict["counts"])
-        self._latest = dict(state_dict["latest"])
+        self._last, self._latest = dict(state_dict["last"]), dict(state_dict["latest"])
+
+
+def _taken(value: Number) -> Number:
+    """In float64, and a copy: the loop may go on to change its tensor in place."""
+    return value.detach().to(torch.float64, copy=True) if isinstance(value, torch.Tensor) else float(value)
 
 
 def _floats(value: Any) -> Any:

@@ -14,7 +14,7 @@ inner loop belongs to the epoch: it runs again unless the epoch was committed. W
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -72,8 +72,8 @@ class Run:
         self._parts: dict[str, state.Stateful] = {}
         self._found: Found | None = None
         self._epoch: Epoch | None = None
-        self._batches: Iterator[Any] = iter(())
-        self._begun, self._stack = False, ExitStack()
+        self._batches: Generator[Any] = (batch for batch in ())
+        self._entered, self._begun, self._stack = False, False, ExitStack()
 
     # ---- the reader's words
 
@@ -91,6 +91,7 @@ class Run:
             stack.enter_context(seeds.pinned())
             self._stack = stack.pop_all()
         seeds.sow(self.seed, seeds.For.BIRTH)
+        self._entered = True
         return self
 
     def __exit__(
@@ -100,6 +101,9 @@ class Run:
             try:
                 if error is None and self._epoch is not None:
                     self._leave(self._epoch)
+            except BaseException as late:
+                error = late
+                raise
             finally:
                 self._close(error)
 
@@ -114,6 +118,8 @@ class Run:
             self._parts[name] = state.check(name, part)
 
     def __iter__(self) -> Iterator[Epoch]:
+        if not self._entered or self._begun:
+            raise Misuse("a run is looped over once, and inside its with block")
         if not self.finished:
             self._begin()
         return self
@@ -126,7 +132,7 @@ class Run:
             raise StopIteration
         self.say("--- starting Epoch # %03d" % self.position.epoch)  # noqa: UP031 (the field's own format)
         self._sow(seeds.For.BEFORE, self.position)
-        self._epoch = Epoch(self.position, self.feed.batches, self._seam, self._fetch)
+        self._epoch = Epoch(self.position, self.feed.batches, self._seam, self._fetch, self._after)
         return self._epoch
 
     def log(self, values: Mapping[str, Number] | None = None, **named: Any) -> None:
@@ -166,6 +172,7 @@ class Run:
         found, mark = self._found, None
         if found is not None:
             self._restore(found)
+            self.shelf.set_aside(found, self.say)
             if self._resume is not None:
                 history.branch(self.shelf, self._story.journal, found, self.say)
             mark = history.settle(self.shelf, self._story.journal, found, self.say)
@@ -212,13 +219,14 @@ class Run:
             self._writer.save(position, self._tree)
 
     def _fetch(self, position: Position) -> Any:
-        """The batch that belongs to a position, its randomness sown; None behind the last."""
-        if position.batch >= self.feed.batches:
-            self._sow(seeds.For.AFTER, position)
-            return None
+        """The batch that belongs to a position, its randomness sown."""
         batch = next(self._batches)
         self._sow(seeds.For.STEP, position)  # after the fetch, which has sown for its samples
         return batch
+
+    def _after(self, position: Position) -> None:
+        """Behind the last batch, where the reader validates."""
+        self._sow(seeds.For.AFTER, position)
 
     def _commit(self, epoch: Epoch) -> None:
         """The epoch is done with all that followed its batches: record it, save it."""
@@ -252,6 +260,8 @@ class Run:
             epoch.settle()
             self._seam(epoch.position)
             self._writer.save(self.position, self._tree)
+        if self._writer.failed:
+            raise Stopped(UNSAVED)
 
     def _end(self) -> None:
         if not self._begun:
@@ -263,8 +273,11 @@ class Run:
         self.say(f"Finished: all {self.epochs} epochs are done, saved in {self.shelf.checkpoint}")
 
     def _close(self, error: BaseException | None) -> None:
-        self._batches = iter(())  # ends the data workers
-        self._record.end(self._how(error), self.position)
+        self._batches.close()  # ends the data workers
+        try:
+            self._record.end(self._how(error), self.position)
+        except OSError as reason:
+            self.say(f"Warning: {self.shelf.record} could not be written ({reason}); the states do not need it")
         self._story.close()
 
     def _how(self, error: BaseException | None) -> str:
@@ -276,16 +289,6 @@ class Run:
 
     def _sow(self, purpose: seeds.For, position: Position) -> None:
         seeds.sow(self.seed, purpose, position.epoch, position.batch, ranks.rank())
-
-
-def recorded(work_dir: str, resume: str | None = None) -> dict[str, Any] | None:
-    """The settings that a run in this work dir, or from this file, goes on with; None where there is no run yet.
-
-    Reads only. Raises what reading the state raises.
-    """
-    if resume is not None:
-        return checkpoint.read(resume)["settings"]
-    return (Shelf(work_dir).read_record() or {}).get("settings")
 
 
 def _check(**numbers: int) -> None:

@@ -10,9 +10,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 import filelock
@@ -27,10 +27,12 @@ TEMPORARY = ".unbroken-tmp"  # ours alone: files with it are deleted
 
 @dataclass(frozen=True)
 class Found:
-    """A whole state and where it lies, the path as the user typed its folder."""
+    """A whole state and where it lies, the path as the user typed its folder; and the newer ones that are not whole,
+    with the reason of each."""
 
     path: str
     tree: dict[str, Any]
+    rejected: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Shelf:
@@ -65,10 +67,9 @@ class Shelf:
         """Where the snapshot of an epoch lies."""
         return os.path.join(self.snapshots, f"E{epoch:03d}_net.pt")
 
-    def newest(self, say: Callable[[str], None]) -> Found | None:
-        """The newest whole state, or None in a folder that never held one.
+    def newest(self) -> Found | None:
+        """The newest whole state, or None in a folder that never held one; reads only.
 
-        A damaged newer file is set aside under a new name and its reason said, once a whole one is found.
         Raises Damaged when there are states and none is whole.
         """
         damaged: dict[str, str] = {}
@@ -79,9 +80,14 @@ class Shelf:
         if found is None and (damaged or self._set_aside()):
             reasons = "; ".join(damaged.values()) or "all were set aside as damaged"
             raise Damaged(f"{self.folder} holds states, but none is whole: {reasons}; nothing was changed")
-        for path, reason in damaged.items():
-            say(f"{reason}; set aside as {self._aside(path)}")
-        return found
+        return replace(found, rejected=damaged) if found else None
+
+    def set_aside(self, found: Found, say: Callable[[str], None]) -> None:
+        """Give what is damaged a new name, so that nothing takes it for a state and nothing is lost."""
+        for path, reason in found.rejected.items():
+            target = _free(path + ".damaged")
+            os.replace(path, target)
+            say(f"{reason}; set aside as {target}")
 
     def snapshot_path(self, name: str) -> str:
         return os.path.join(self.snapshots, name)
@@ -166,17 +172,12 @@ class Shelf:
         return [name for _, name in sorted(found, reverse=True)]
 
     def _set_aside(self) -> list[str]:
-        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
-        return [name for name in names if ".damaged" in name]
-
-    def _aside(self, path: str) -> str:
-        target = _free(path + ".damaged")
-        os.replace(path, target)
-        return target
+        folders = [folder for folder in (self.folder, self.snapshots) if os.path.isdir(folder)]
+        return [name for folder in folders for name in os.listdir(folder) if ".pt.damaged" in name]
 
     def _holder(self) -> str:
-        sessions = (self.read_record() or {}).get("sessions") or [None]
-        last = sessions[-1]
+        sessions = (self.read_record() or {}).get("sessions", [])
+        last = next((session for session in sessions[-1:] if session["ended"] is None), None)
         return f": pid {last['pid']} on {last['host']}, since {last['began']}" if last else ""
 
     def _sweep(self) -> None:

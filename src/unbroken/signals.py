@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -51,8 +51,15 @@ def heeded() -> Generator[Wish]:
             signal.signal(number, handler)
 
 
-def ignore() -> None:
+def ignore(until: Callable[[], bool]) -> None:
     """In a data worker: a terminal's Ctrl+C and a scheduler's SIGTERM reach the whole group, and a worker that dies of
-    them takes the trainer along before it has saved. Workers end when the trainer does."""
-    for number in HEEDED:
+    them takes the trainer along before it has saved. Once the trainer is done, its own SIGTERM must end the worker:
+    python waits at its exit for every worker that it has told to go."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        if until():
+            os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 
@@ -89,16 +89,23 @@ def leaves(tree: Tree, path: str = "") -> Iterator[tuple[str, Any]]:
     """Every leaf with its path, in a fixed order; containers announce themselves, so that empty ones count."""
     if isinstance(tree, dict):
         items = cast(dict[Any, Any], tree)
-        yield path, f"dict of {len(items)}"
+        yield path, Container("dict", len(items))
         for k in sorted(items, key=lambda k: (type(k).__name__, k)):
-            yield from leaves(items[k], f"{path}.{k!r}" if isinstance(k, int) else f"{path}.{k}")
+            yield from leaves(items[k], _step(path, k))
     elif isinstance(tree, list | tuple):
         values = cast(list[Any], tree)
-        yield path, f"{type(values).__name__} of {len(values)}"
+        yield path, Container(type(values).__name__, len(values))
         for i, value in enumerate(values):
-            yield from leaves(value, f"{path}.{i}")
+            yield from leaves(value, _step(path, i))
     else:
         yield path, tree
+
+
+class Container(NamedTuple):
+    """Stands for a dict, list or tuple among its leaves."""
+
+    kind: str
+    length: int
 
 
 def digest(tree: Tree) -> str:
@@ -134,6 +141,11 @@ def _bytes(leaf: Any) -> Iterator[bytes | memoryview]:
         yield b"float" + struct.pack("<d", leaf)
     else:
         yield f"{type(leaf).__name__} {leaf}".encode()
+
+
+def _step(path: str, key: Any) -> str:
+    """One step down: `.name`, or `['1.weight']` and `[0]` where a dot or a number would be read in two ways."""
+    return f"{path}.{key}" if isinstance(key, str) and key.isidentifier() else f"{path}[{key!r}]"
 
 
 def _add(update: Callable[[bytes | memoryview], None], piece: bytes | memoryview) -> None:

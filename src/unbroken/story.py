@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from .console import Console, Pace, brief, duration
+from .errors import Misuse
 from .journal import Journal, Mark, Summaries
 from .means import Means, Number
 from .position import Position
+
+OWN = {"at", "epoch", "step", "train", "time"}
+"""What a record says of itself."""
 
 
 class Story:
@@ -24,7 +28,8 @@ class Story:
         self.journal = Journal(os.path.join(folder, "journal.jsonl"))
         self._folder, self._epochs, self._batches, self._log_every = folder, epochs, batches, log_every
         self._console, self._pace = Console(), Pace(0.0)
-        self._mirrored, self._summaries = summaries, None
+        self._mirrored = summaries
+        self._summaries: Summaries | None = None
 
     def open(self, mark: Mark | None, position: Position) -> None:
         """Begin to write, after the records that the mark vouches for."""
@@ -45,7 +50,9 @@ class Story:
         self._console.say(line)
 
     def log(self, values: Mapping[str, Number], named: Mapping[str, Any]) -> None:
-        """Take what the loop measured."""
+        """Take what the loop measured. Raises Misuse for a name that a record uses itself."""
+        if taken := OWN & named.keys():
+            raise Misuse(f"log({', '.join(sorted(taken))}=…): a record uses this name itself; take another")
         self.means.add(values)
         for name, value in named.items():
             self.means.put(name, value)
@@ -68,6 +75,9 @@ class Story:
         """Everything told so far is safe on disk; what a checkpoint stores to vouch for it."""
         if self._summaries:
             self._summaries.flush()
+            if self._summaries.failure:
+                self.say(f"Warning: the TensorBoard mirror ends here ({self._summaries.failure}); the journal goes on")
+                self._summaries = None
         return self.journal.mark()
 
     def _write(self, at: str, position: Position, values: dict[str, Any], times: dict[str, float]) -> None:

@@ -75,7 +75,7 @@ def test_going_back_moves_later_states_aside_and_copies_the_journal(run: Path) -
 
 def test_going_on_from_the_newest_moves_nothing(run: Path) -> None:
     before, shelf = listing(Shelf(str(run))), Shelf(str(run))
-    found = shelf.newest(print)
+    found = shelf.newest()
     assert found is not None
     history.branch(shelf, Journal(str(run / "journal.jsonl")), found, print)
     assert listing(shelf) == before
@@ -83,7 +83,7 @@ def test_going_on_from_the_newest_moves_nothing(run: Path) -> None:
 
 def test_the_mark_of_a_state_is_that_of_the_journal_beside_it(run: Path) -> None:
     shelf, journal = Shelf(str(run)), Journal(str(run / "journal.jsonl"))
-    found = shelf.newest(print)
+    found = shelf.newest()
     assert found is not None
     assert history.settle(shelf, journal, found, print) == found.tree["journal"]
 
@@ -101,7 +101,7 @@ def test_a_state_from_another_folder_brings_its_records(run: Path, state: str, t
 def test_the_records_of_another_history_are_moved_and_not_lost(run: Path) -> None:
     shelf, journal, said = Shelf(str(run)), Journal(str(run / "journal.jsonl")), list[str]()
     Path(journal.path).write_text("another story\n")
-    found = shelf.newest(print)
+    found = shelf.newest()
     assert found is not None
     assert history.settle(shelf, journal, found, said.append) is None
     assert (run / "checkpoints" / "left-behind" / "journal.jsonl").read_text() == "another story\n"

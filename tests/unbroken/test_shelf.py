@@ -43,7 +43,9 @@ def listing(shelf: Shelf) -> list[str]:
 
 def newest(shelf: Shelf) -> tuple[str | None, list[str]]:
     said: list[str] = []
-    found = shelf.newest(said.append)
+    found = shelf.newest()
+    if found:
+        shelf.set_aside(found, said.append)
     return (os.path.relpath(found.path, shelf.folder) if found else None), said
 
 
@@ -59,17 +61,17 @@ def test_paths_are_those_that_the_user_typed() -> None:
 
 def test_a_folder_that_never_held_a_state_has_none(shelf: Shelf) -> None:
     assert newest(shelf) == (None, [])
-    assert Shelf(shelf.folder + "/nowhere").newest(print) is None
+    assert Shelf(shelf.folder + "/nowhere").newest() is None
 
 
 def test_the_state_before_stays_beside_the_newest(shelf: Shelf) -> None:
     put(shelf, 1, 2, 3)
     assert listing(shelf) == ["checkpoint.prev.pt", "checkpoint.pt"]
-    found = shelf.newest(print)
+    found = shelf.newest()
     assert found is not None
     assert (found.path, found.tree["step"]) == (shelf.checkpoint, 3)
     os.remove(shelf.checkpoint)
-    found = shelf.newest(print)
+    found = shelf.newest()
     assert found is not None
     assert (found.path, found.tree["step"]) == (shelf.previous, 2)
 
@@ -212,7 +214,7 @@ def test_a_save_that_fails_leaves_both_states_whole_and_no_litter(shelf: Shelf) 
     assert ended.code == 0, ended.out
     assert ended.out.strip(), "the save did not fail"
     assert listing(shelf) == ["checkpoint.prev.pt", "checkpoint.pt"]
-    found = shelf.newest(print)
+    found = shelf.newest()
     assert found is not None
     assert found.tree["step"] == 2
 
@@ -251,7 +253,7 @@ def test_a_work_dir_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_found_states_are_those_that_were_put(shelf: Shelf) -> None:
     original: dict[str, Any] = tree(step=9)
     shelf.put(original)
-    found = shelf.newest(print)
+    found = shelf.newest()
     assert found is not None
     kept = {name: found.tree[name] for name in original}
     assert state.difference(kept, original) is None

@@ -30,7 +30,7 @@ def test_two_states_of_the_same_training_do_not_differ(tmp_path: Path) -> None:
         ({"state_dict": {"w": torch.arange(6.0) + torch.tensor([0, 0, 0, 0, 0, 1e-6])}}, ".state_dict.w"),
         ({"step": 8}, ".step"),
         ({"means": {"sums": {}}}, ".means"),
-        ({"kept": {"mine": [1.5, 0]}}, ".kept.mine.1"),
+        ({"kept": {"mine": [1.5, 0]}}, ".kept.mine[1]"),
     ],
 )
 def test_the_first_leaf_that_differs_is_named(more: dict[str, object], leaf: str, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def forget(tree: dict[str, Any], part: str) -> None:
     elif part == "batch":
         tree["batch"], tree["step"] = 0, tree["step"] - tree["batch"]
     elif part == "means":
-        tree["means"] = {"sums": {}, "counts": {}, "latest": {}}
+        tree["means"] = {"sums": {}, "counts": {}, "last": {}, "latest": {}}
     elif part == "average":
         tree["kept"]["average"] = {k: v * 0 for k, v in tree["kept"]["average"].items()}
     elif part == "gradients":

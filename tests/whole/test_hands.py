@@ -123,7 +123,7 @@ def forget(tree: dict[str, Any], part: str) -> None:
     elif part == "batch":
         tree["batch"], tree["step"] = 0, tree["step"] - tree["batch"]
     elif part == "means":
-        tree["means"] = {"sums": {}, "counts": {}, "latest": {}}
+        tree["means"] = {"sums": {}, "counts": {}, "last": {}, "latest": {}}
     elif part == "scheduler":
         tree["scheduler"] = {"progress": 0.0, "lr": 0.0}
 
