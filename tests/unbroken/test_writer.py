@@ -152,3 +152,40 @@ def test_a_run_that_cannot_save_its_first_state_does_not_begin(tmp_path: Path) -
     ended = children.run(begins_without_room, tmp_path / "run")
     assert ended.code == 0, ended.out
     assert ended.out.startswith("refused: no state can be saved in "), ended.out
+
+
+def goes_on_without_room(folder: Path, room: int) -> None:
+    children.disk(room)
+    try:
+        tiny.train(folder, epochs=3)
+    except Unwritable as refused:
+        print("refused:", refused)
+
+
+@pytest.mark.parametrize("room", [0, 700])
+def test_a_run_that_cannot_go_on_for_want_of_room_says_so_in_one_line_or_by_its_exit_code(
+    tmp_path: Path, room: int
+) -> None:
+    tiny.train(tmp_path / "run", epochs=3, inside=tiny.at(3, "leave"))
+    ended = children.run(goes_on_without_room, tmp_path / "run", room)
+    assert "Traceback" not in ended.out
+    assert "refused: " in ended.out or ended.code == 74
+    assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == 4
+
+
+def branches_without_room(folder: Path, room: int) -> None:
+    children.disk(room)
+    try:
+        tiny.train(folder, epochs=3, resume=str(folder / "checkpoints" / "E001_net.pt"))
+    except Unwritable as refused:
+        print("refused:", refused)
+
+
+@pytest.mark.parametrize("room", [0, 700])
+def test_going_back_without_room_loses_no_state(tmp_path: Path, room: int) -> None:
+    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    ended = children.run(branches_without_room, tmp_path / "run", room)
+    assert "Traceback" not in ended.out
+    assert "refused: " in ended.out
+    steps = sorted(load(str(path))["step"] for path in (tmp_path / "run").rglob("*.pt"))
+    assert steps == [5, 10, 10, 15, 15]
