@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from .errors import Drift
+from .errors import Drift, Misuse
 
 Settings = dict[str, Any]
 ABSENT = "(none)"
 
 
 def plain(settings: Mapping[str, Any]) -> Settings:
-    """Settings as JSON holds them, so that what was recorded and what is given compare alike."""
-    return json.loads(json.dumps(dict(settings)))
+    """Settings as JSON holds them, so that what was recorded and what is given compare alike. Raises Misuse."""
+    try:
+        return json.loads(json.dumps(dict(settings), allow_nan=False))
+    except (TypeError, ValueError) as reason:
+        raise Misuse(f"settings are numbers, strings, lists and dicts: {reason}") from reason
 
 
 def compare(old: Settings, new: Settings, free: Collection[str], allow: Collection[str]) -> list[str]:

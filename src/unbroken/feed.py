@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from multiprocessing.synchronize import Event
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,8 @@ class Feed:
 
     def stream(self, seed: int, start: Position, epochs: int) -> Generator[Any]:
         """Every batch from a position to the end of the run; what lies before it is never read. Close it when done."""
-        ending = multiprocessing.Event()
+        # Not an Event: it takes a lock to be read, and workers read it where a signal has interrupted them.
+        ending = multiprocessing.RawValue(ctypes.c_bool, False)
         loader: DataLoader[Any] = DataLoader(
             _Seeded(self.dataset, seed),
             batch_sampler=_Draws(self, seed, start, epochs),  # pyright: ignore[reportArgumentType]
@@ -109,11 +110,11 @@ class _Draws:
             first = 0
 
 
-def _together(loader: DataLoader[Any], ending: Event) -> Generator[Any]:
+def _together(loader: DataLoader[Any], ending: ctypes.c_bool) -> Generator[Any]:
     try:
         yield from loader
     finally:  # also after an error, where a traceback holds on to the workers: from here on they may be terminated
-        ending.set()
+        ending.value = True
 
 
 def _alone(loader: DataLoader[Any]) -> Generator[Any]:
@@ -126,8 +127,8 @@ def _alone(loader: DataLoader[Any]) -> Generator[Any]:
         yield batch
 
 
-def _quiet(ending: Event, worker: int) -> None:
-    signals.ignore(until=ending.is_set)
+def _quiet(ending: ctypes.c_bool, worker: int) -> None:
+    signals.ignore(until=lambda: ending.value)
 
 
 def _length(dataset: Dataset[Any]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import checkpoint
+from .errors import Misuse
 from .journal import Journal
 from .shelf import Found, Shelf
 
@@ -30,6 +31,16 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     say(f"--resume {resume} was granted on {granted['began']}: going on with what it began (to go back to it again, "
         "resume from a copy under another name)")  # fmt: skip
     return newest
+
+
+def allow(found: Found, epochs: int) -> None:
+    """Refuse a run shorter than what is done. Raises Misuse."""
+    done = found.tree["epoch"]
+    if done > epochs:
+        raise Misuse(
+            f"{epochs} epochs were asked for, but {done} are done in {found.path}: "
+            f"ask for at least {done}, or resume from an earlier snapshot"
+        )
 
 
 def branch(shelf: Shelf, journal: Journal, found: Found, say: Say) -> None:

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from . import checkpoint, drift, history, ranks, seeds, signals, state
 from .epoch import Epoch
-from .errors import Misuse, Stopped
+from .errors import Misuse, Stopped, Unwritable
 from .every import Every
 from .feed import Feed
 from .means import Number
@@ -132,7 +133,9 @@ class Run:
             raise StopIteration
         self.say("--- starting Epoch # %03d" % self.position.epoch)  # noqa: UP031 (the field's own format)
         self._sow(seeds.For.BEFORE, self.position)
-        self._epoch = Epoch(self.position, self.feed.batches, self._seam, self._fetch, self._after)
+        self._epoch = Epoch(
+            self.position, self.feed.batches, self._seam, self._fetch, partial(self._sow, seeds.For.AFTER)
+        )
         return self._epoch
 
     def log(self, values: Mapping[str, Number] | None = None, **named: Any) -> None:
@@ -156,47 +159,54 @@ class Run:
         """Refuse to go on as another run."""
         if self._found is None:
             return
-        path, tree = self._found.path, self._found.tree
-        if tree["epoch"] > self.epochs:
-            raise Misuse(
-                f"{self.epochs} epochs were asked for, but {tree['epoch']} are done in {path}: "
-                f"ask for at least {tree['epoch']}, or resume from an earlier snapshot"
-            )
-        drift.inside(tree, self.feed.facts(), path)
+        tree = self._found.tree
+        history.allow(self._found, self.epochs)
+        drift.inside(tree, self.feed.facts(), self._found.path)
         notes = drift.compare(tree["settings"], self.settings, self._free, self._allow)
         for line in [*notes, *drift.moved(tree["environment"], drift.environment())]:
             self.say(line)
 
     def _begin(self) -> None:
-        """Load the past, then take possession of the work dir."""
-        found, mark = self._found, None
+        """Load the past, then take possession of the work dir; what does not fit changes nothing there."""
+        found = self._found
+        lines = self._restore(found) if found else []
+        try:
+            self._possess(found)
+        except OSError as reason:
+            raise Unwritable(f"the work dir {self.shelf.folder} cannot be written: {reason}") from reason
+        self._begun, self._found = True, None  # what was found is as large as the model: not kept beside it
+        for line in lines:
+            self.say(line)
+        self._batches = self.feed.stream(self.seed, self.position, self.epochs)
+
+    def _possess(self, found: Found | None) -> None:
+        """Make the folder this run's: set aside, leave behind, cut the journal back, save."""
+        mark = None
         if found is not None:
-            self._restore(found)
             self.shelf.set_aside(found, self.say)
             if self._resume is not None:
                 history.branch(self.shelf, self._story.journal, found, self.say)
             mark = history.settle(self.shelf, self._story.journal, found, self.say)
-        self._begun, self._found = True, None  # what was found is as large as the model: not kept beside it
         self._story.open(mark, self.position)
         if found is None or found.path != self.shelf.checkpoint or found.tree["settings"] != self.settings:
             self._writer.first(self._tree())
         self._record.begin(self._resume, found, {"settings": self.settings, "environment": drift.environment()})
-        self._batches = self.feed.stream(self.seed, self.position, self.epochs)
 
-    def _restore(self, found: Found) -> None:
-        """Give every kept part its state, and say of each what is true."""
+    def _restore(self, found: Found) -> list[str]:
+        """Give every kept part its state; the lines that say of each what is true."""
         tree, kept = found.tree, checkpoint.parts(found.tree)
-        self.say("Resuming from epoch %d" % tree["epoch"])  # noqa: UP031
+        lines = ["Resuming from epoch %d" % tree["epoch"]]  # noqa: UP031
         for name, part in sorted(self._parts.items(), key=lambda item: item[0] == "model"):
             if name in kept:
                 state.restore(name, part, kept[name])
-                self.say(f"Load model from {found.path}" if name == "model" else f"Loaded {name} state")
+                lines.append(f"Load model from {found.path}" if name == "model" else f"Loaded {name} state")
             else:
-                self.say(f"Warning: {found.path} holds no {name} state: the {name} starts fresh")
+                lines.append(f"Warning: {found.path} holds no {name} state: the {name} starts fresh")
         for name in sorted(kept.keys() - self._parts.keys()):
-            self.say(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
+            lines.append(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
         self._story.means.load_state_dict(tree["means"])
         self.position = Position(tree["epoch"], tree["batch"], tree["step"])
+        return lines
 
     def _tree(self) -> dict[str, Any]:
         """The whole state, copied: true at the seam and unchanged by what follows."""
@@ -223,10 +233,6 @@ class Run:
         batch = next(self._batches)
         self._sow(seeds.For.STEP, position)  # after the fetch, which has sown for its samples
         return batch
-
-    def _after(self, position: Position) -> None:
-        """Behind the last batch, where the reader validates."""
-        self._sow(seeds.For.AFTER, position)
 
     def _commit(self, epoch: Epoch) -> None:
         """The epoch is done with all that followed its batches: record it, save it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 from collections.abc import Callable, Generator, Mapping
@@ -102,7 +103,7 @@ class Shelf:
         os.makedirs(self.behind, exist_ok=True)
         target = _free(os.path.join(self.behind, os.path.basename(path)))
         if copy:
-            shutil.copyfile(path, target)
+            self.copy(path, target)
         else:
             os.replace(path, target)
         sync_folder(self.behind)
@@ -110,11 +111,15 @@ class Shelf:
         return target
 
     def copy(self, source: str, target: str) -> None:
-        """Bring a file in from elsewhere, whole or not at all."""
+        """Copy a file, whole or not at all."""
         fresh = target + TEMPORARY
-        shutil.copyfile(source, fresh)
+        try:
+            shutil.copyfile(source, fresh)
+        except OSError:
+            _remove(fresh)
+            raise
         os.replace(fresh, target)
-        sync_folder(self.folder)
+        sync_folder(os.path.dirname(target))
 
     def read_record(self) -> dict[str, Any] | None:
         """run.json, or None before the run was born."""
@@ -177,7 +182,7 @@ class Shelf:
 
     def _holder(self) -> str:
         sessions = (self.read_record() or {}).get("sessions", [])
-        last = next((session for session in sessions[-1:] if session["ended"] is None), None)
+        last = next((session for session in sessions[-1:] if session["ended"] is None and _lives(session)), None)
         return f": pid {last['pid']} on {last['host']}, since {last['began']}" if last else ""
 
     def _sweep(self) -> None:
@@ -233,6 +238,19 @@ def _link(old: str, new: str) -> None:
     _remove(fresh)
     os.link(old, fresh)
     os.replace(fresh, new)
+
+
+def _lives(session: Mapping[str, Any]) -> bool:
+    """Whether a session's process is there, as far as it can be told: not of another machine's."""
+    if session["host"] != platform.node():
+        return True
+    try:
+        os.kill(session["pid"], 0)
+    except ProcessLookupError:
+        return False  # killed; whoever holds the lock has not yet signed
+    except PermissionError:
+        return True  # another user's
+    return True
 
 
 def _free(path: str) -> str:

@@ -34,14 +34,16 @@ class Writer:
         """Save this position, unless it is saved."""
         if self._saved == position and not self.failed:
             return
-        self.failed = not self._tried(lambda: self._shelf.put(tree()))
+        otherwise = f"this state could not be saved: {self._shelf.checkpoint} still holds the one before it, the next "
+        self.failed = not self._tried(lambda: self._shelf.put(tree()), otherwise + "save tries again")
         self._at, self._saved = time.monotonic(), position
 
     def commit(self, position: Position, tree: Callable[[], dict[str, Any]], last: bool) -> None:
         """Save a completed epoch where that is due, and keep it for good where that is."""
         kept = position.epoch % self._snapshot_every == 0
         if kept:  # before checkpoint.pt: whoever is killed in between comes back and writes both
-            self._tried(lambda: self._shelf.put_snapshot(tree()))
+            otherwise = f"{self._shelf.snapshot(position.epoch)} could not be kept"
+            self._tried(lambda: self._shelf.put_snapshot(tree()), otherwise)
         if kept or last or self._when.due_epoch(position.epoch):
             self.save(position, tree)
 
@@ -49,13 +51,10 @@ class Writer:
         """Whether a save is due in the middle of an epoch."""
         return self._when.due_time(time.monotonic() - self._at)
 
-    def _tried(self, put: Callable[[], object]) -> bool:
+    def _tried(self, put: Callable[[], object], otherwise: str) -> bool:
         try:
             put()
         except FAILURES as reason:
-            self._say(
-                f"Warning: this state could not be saved ({reason}); training goes on, {self._shelf.checkpoint} "
-                "still holds the one before, and the next save tries again"
-            )
+            self._say(f"Warning: {otherwise}; training goes on ({reason})")
             return False
         return True
