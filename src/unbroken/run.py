@@ -133,9 +133,8 @@ class Run:
             raise StopIteration
         self.say("--- starting Epoch # %03d" % self.position.epoch)  # noqa: UP031 (the field's own format)
         self._sow(seeds.For.BEFORE, self.position)
-        self._epoch = Epoch(
-            self.position, self.feed.batches, self._seam, self._fetch, partial(self._sow, seeds.For.AFTER)
-        )
+        after = partial(self._sow, seeds.For.AFTER)
+        self._epoch = Epoch(self.position, self.feed.batches, self._seam, self._fetch, after)
         return self._epoch
 
     def log(self, values: Mapping[str, Number] | None = None, **named: Any) -> None:
@@ -150,21 +149,18 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether every epoch is done."""
-        done = self._found.tree["epoch"] if self._found else self.position.epoch
-        return done >= self.epochs
+        return (self._found.tree["epoch"] if self._found else self.position.epoch) >= self.epochs
 
     # ---- the past
 
     def _compare(self) -> None:
         """Refuse to go on as another run."""
-        if self._found is None:
-            return
-        tree = self._found.tree
-        history.allow(self._found, self.epochs)
-        drift.inside(tree, self.feed.facts(), self._found.path)
-        notes = drift.compare(tree["settings"], self.settings, self._free, self._allow)
-        for line in [*notes, *drift.moved(tree["environment"], drift.environment())]:
-            self.say(line)
+        if (found := self._found) is not None:
+            history.allow(found, self.epochs)
+            drift.inside(found.tree, self.feed.facts(), found.path)
+            notes = drift.compare(found.tree["settings"], self.settings, self._free, self._allow)
+            for line in [*notes, *drift.moved(found.tree["environment"], drift.environment())]:
+                self.say(line)
 
     def _begin(self) -> None:
         """Load the past, then take possession of the work dir; what does not fit changes nothing there."""

@@ -87,9 +87,10 @@ def test_a_save_that_fails_is_said_keeps_the_old_state_whole_and_is_tried_again(
     before, after, said = ended.out.splitlines()
     assert before == "True 3 1"
     assert after == "False 3 3"
-    assert said.startswith("Warning: this state could not be saved: ")
-    assert said.endswith(f"training goes on, {tmp_path}/checkpoint.pt still holds the state before, "
-                         "and the next save tries again")  # fmt: skip
+    assert said.startswith(
+        f"Warning: this state could not be saved: {tmp_path}/checkpoint.pt still holds the one before it, "
+        "the next save tries again; training goes on ("
+    )
     assert sorted(p.name for p in tmp_path.rglob("*.pt")) == ["checkpoint.prev.pt", "checkpoint.pt"]
 
 
