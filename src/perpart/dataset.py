@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,9 +21,7 @@ from torch.utils.data import Dataset
 
 from perpart import augment, clouds, contact, hand, objects
 from perpart.errors import Mistake
-
-if TYPE_CHECKING:
-    from perpart.grasps import GraspSet
+from perpart.graspset import GraspSet
 
 POOL = 2048
 """Points of an object that labels are computed on."""

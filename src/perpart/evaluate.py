@@ -8,7 +8,7 @@ import numpy as np
 import tyro
 
 import unbroken
-from perpart import grasps
+from perpart import graspset
 from perpart.anatomy import PARTS
 from perpart.dataset import Contacts, fingerprint
 from perpart.errors import told
@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         device = usable_device(wish.device)
         state = unbroken.load(wish.checkpoint)
         model = ContactCVAE.restored(state, wish.checkpoint).to(device)
-        graspset = grasps.load(wish.data)
-        data = Contacts(graspset, wish.split, model.points, augment=False)
-        print(heading(wish, state, data, fingerprint(graspset)))
+        grasps = graspset.load(wish.data)
+        data = Contacts(grasps, wish.split, model.points, augment=False)
+        print(heading(wish, state, data, fingerprint(grasps)))
         print(table(measure(model, data, device), mean_map(data), mean_map(data, without_own=True)))
 
 

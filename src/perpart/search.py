@@ -19,7 +19,6 @@ from perpart.hands import Hands
 from perpart.hold import Bench
 from perpart.preshapes import NAMES
 
-QUALITY: tuple[str, ...] = ("depth", "volume", "epsilon", "shift", "turn")  # m, m³, 1, m, rad
 ROUND = 112  # tries at a time
 CHOICES = 3  # places to choose from per try
 FEW, RATE, PATIENCE = 4, 0.02, 280  # grasps; grasps per try; tries

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import unbroken
-from perpart import grasps
+from perpart import graspset
 from perpart.dataset import Contacts, fingerprint
 from perpart.errors import told
 from perpart.losses import objective
@@ -28,16 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def train(settings: Settings) -> None:
     """Train until settings.n_epochs are done, or until somebody stops it."""
     device = usable_device(settings.device)
-    graspset = grasps.load(settings.data)
-    seen = Contacts(graspset, "train", settings.points)
-    unseen = Contacts(graspset, "valid", settings.points, augment=False, most=VALIDATED)
+    grasps = graspset.load(settings.data)
+    seen = Contacts(grasps, "train", settings.points)
+    unseen = Contacts(grasps, "valid", settings.points, augment=False, most=VALIDATED)
     feed = unbroken.Feed(
         seen, settings.batch_size, epoch_size=settings.grasps_per_epoch, workers=settings.num_workers,
         pin_memory=device.type == "cuda",
     )  # fmt: skip
     with unbroken.Run(
         settings.work_dir, feed, epochs=settings.n_epochs, seed=settings.seed, resume=settings.resume,
-        settings={**settings.record(), "data_fingerprint": fingerprint(graspset)}, free=FREE, allow=settings.allow,
+        settings={**settings.record(), "data_fingerprint": fingerprint(grasps)}, free=FREE, allow=settings.allow,
         save=unbroken.Every(minutes=settings.save_minutes), snapshot_every=settings.snapshot_every,
         log_every=settings.log_every, summaries=True,
     ) as run:  # fmt: skip

@@ -144,7 +144,7 @@ def test_bad_input_on_the_command_line_is_one_line_and_exit_code_2(tmp_path, cap
         grasps.main(["make", "--out", str(tmp_path), "--categories", "spork"])
     said = capsys.readouterr().err
     assert left.value.code == 2
-    assert said.startswith("perpart.grasps: no object category is called 'spork'")
+    assert said.startswith("error: no object category is called 'spork'")
     assert said.count("\n") == 1
 
 
