@@ -17,3 +17,5 @@ def told(*kinds: type[Exception]) -> Generator[None]:
     except (Mistake, *kinds) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:  # before a run is there to heed it
+        raise SystemExit(130) from None

@@ -58,8 +58,11 @@ def load(path: str | Path | None = None) -> GraspSet:
     said, arrays = _read(folder)
     if said["angles"] != list(ANGLES) or said["bones"] != list(BONES):
         raise Mistake(f"grasps: {folder} is of another hand; make the data again with this version")
-    objects = tuple((str(entry["category"]), int(entry["seed"])) for entry in said["objects"])
-    split = tuple(str(entry["split"]) for entry in said["objects"])
+    try:
+        objects = tuple((str(entry["category"]), int(entry["seed"])) for entry in said["objects"])
+        split = tuple(str(entry["split"]) for entry in said["objects"])
+    except (KeyError, TypeError, ValueError) as broken:
+        raise Mistake(f"grasps: {folder / 'grasps.json'}: objects want category, seed and split ({broken})") from None
     _check(folder, arrays, len(objects))
     return GraspSet(objects, split, **arrays, preshapes=tuple(said["preshapes"]), figures=tuple(said["figures"]))
 
@@ -96,10 +99,11 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         said = json.loads((folder / "grasps.json").read_text(encoding="utf-8"))
         with (folder / "grasps.npz").open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return said, {name: file[name] for name in ("object_of", "kind", *WIDTHS)}
+            arrays = {name: file[name] for name in ("object_of", "kind", *WIDTHS)}
+        return {name: said[name] for name in ("angles", "bones", "objects", "preshapes", "figures")}, arrays
     except FileNotFoundError as missing:
         raise Mistake(f"grasps: {missing.filename} is missing; make it with python -m perpart.grasps make") from None
-    except (BadZipFile, ValueError, KeyError, EOFError) as broken:
+    except (BadZipFile, OSError, ValueError, KeyError, TypeError, EOFError) as broken:
         raise Mistake(f"grasps: {folder} cannot be read ({broken}); make it again") from None
 
 
@@ -108,5 +112,7 @@ def _check(folder: Path, arrays: dict[str, np.ndarray], objects: int) -> None:
     for name, array in arrays.items():
         if array.shape != (count, *WIDTHS.get(name, ())):
             raise Mistake(f"grasps: {folder / 'grasps.npz'}: {name} has shape {array.shape}; make the data again")
+        if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+            raise Mistake(f"grasps: {folder / 'grasps.npz'}: {name} is not finite numbers; make the data again")
     if count and not 0 <= arrays["object_of"].min() <= arrays["object_of"].max() < objects:
         raise Mistake(f"grasps: {folder}: a grasp is of an object that grasps.json does not list; make the data again")

@@ -1,5 +1,6 @@
 """The settings of a training run: one dataclass is the command line, the help and the record"""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal
@@ -78,6 +79,8 @@ FREE = ("num_workers", "n_epochs", "legs", "data", "snapshot_every", "save_minut
 """What cannot change the numbers, or is told elsewhere: the length by --extend, the data by their fingerprint."""
 DERIVED = {"data_fingerprint", "samples", "epoch_size"}
 """What is recorded and compared beside the settings: facts of the data."""
+FEWEST = 32
+"""Points of an object: twice the neighbours that the model looks at."""
 PRESETS: dict[str, dict[str, Any]] = {
     "laptop": {},
     "paper": {"points": 2048, "width": 64, "batch_size": 128, "grasps_per_epoch": None, "num_workers": 4},
@@ -93,10 +96,19 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     recorded = unbroken.recorded(first.work_dir, first.resume)
     if recorded is None:
         return _born(_cli(arguments, replace(Settings(), preset=first.preset, **PRESETS[first.preset])))
+    base = _recorded(recorded, first.resume or first.work_dir)
+    given = _cli(arguments, base)
+    device = base.device if given.device == "auto" else given.device
+    warmup = base.kl_warmup if given.kl_warmup is None else given.kl_warmup
+    return _usable(_lengthened(replace(given, device=device, kl_warmup=warmup), base.n_epochs))
+
+
+def _recorded(recorded: dict[str, Any], where: str) -> Settings:
     known = {f.name for f in fields(Settings)} - set(ONCE)
-    base = replace(Settings(), **{k: v for k, v in recorded.items() if k in known})
-    base = replace(base, legs=tuple((a, b) for a, b in base.legs))  # JSON knows lists only
-    return _usable(_lengthened(_cli(arguments, base), base.n_epochs))
+    if missing := known - recorded.keys():
+        raise Mistake(f"{where} is of another program's run: it records no {', '.join(sorted(missing))}")
+    legs = tuple((a, b) for a, b in recorded["legs"])  # JSON knows lists only
+    return replace(Settings(), **{**{name: recorded[name] for name in known}, "legs": legs})
 
 
 def _cli(arguments: Sequence[str] | None, default: Settings) -> Settings:
@@ -127,7 +139,12 @@ def _lengthened(settings: Settings, before: int) -> Settings:
 
 def _usable(settings: Settings) -> Settings:
     """Refuse numbers and devices that nothing can be done with, before anything is built."""
-    for name in ("n_epochs", "batch_size", "points", "width", "latents", "snapshot_every", "log_every"):
+    for name, value in asdict(settings).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Mistake(f"--{name.replace('_', '-')} {value}: a finite number")
+    if settings.points < FEWEST:
+        raise Mistake(f"--points {settings.points}: at least {FEWEST}, or a point has no neighbours")
+    for name in ("n_epochs", "batch_size", "width", "latents", "snapshot_every", "log_every"):
         if getattr(settings, name) < 1:
             raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 1")
     for name in ("seed", "num_workers", "lr_end", "weight_decay", "kl_weight", "kl_warmup"):

@@ -47,6 +47,8 @@ def read(path: str) -> dict[str, Any]:
 
     Raises Missing, Unreadable, Foreign, Damaged or Hostile, each one line that says what was found; never runs code.
     """
+    if os.path.islink(path) and not os.path.exists(path):
+        raise Unreadable(f"{path} is a link to {os.readlink(path)}, which is not there: is its disk mounted?")
     if not os.path.exists(path):
         raise Missing(f"{path}: there is no such file{_neighbours(path)}")
     if not os.path.isfile(path):

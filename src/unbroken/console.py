@@ -6,6 +6,8 @@ folder as it was.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -24,7 +26,7 @@ class Console:
     """Says lines, draws progress."""
 
     def __init__(self) -> None:
-        self._terminal = Terminal(soft_wrap=True, highlight=False, markup=False)
+        self._terminal = _Terminal(soft_wrap=True, highlight=False, markup=False)
         self._live: Live | None = None
         self._log = Lines()
         self._drawn = 0.0
@@ -64,8 +66,16 @@ class Console:
         self._log.close()
 
     def _print(self, line: str) -> None:
-        with suppress(OSError):  # `> out.txt` on a full disk, or `| head`: no reason to end training
-            self._terminal.print(Text(line), soft_wrap=True)
+        known = line.encode(self._terminal.encoding, "replace").decode(self._terminal.encoding)
+        with suppress(OSError):  # `> out.txt` on a full disk is no reason to end training
+            self._terminal.print(Text(known), soft_wrap=True)
+
+
+class _Terminal(Terminal):
+    def on_broken_pipe(self) -> None:
+        """Nobody reads on (`| head`): go on in silence, where rich would leave the program. train.log has it all."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Pace:

@@ -24,7 +24,8 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     if resume is None:
         return shelf.newest()
     wished = Found(resume, checkpoint.read(resume))
-    granted = next((s for s in sessions if _granted(shelf, s, wished)), None)
+    last = next((s for s in reversed(sessions) if s["resume"]), None)  # an older wish was overruled by it
+    granted = last if last and _granted(shelf, last, wished) else None
     newest = shelf.newest() if granted else None
     if granted is None or newest is None or newest.tree["digest"] == wished.tree["digest"]:
         return wished
@@ -53,6 +54,14 @@ def branch(shelf: Shelf, journal: Journal, found: Found, say: Say) -> None:
         say(f"the history begins at {found.path}: {len(moved)} later states were moved to {shelf.behind}")
 
 
+def anew(shelf: Shelf, journal: Journal, sessions: list[Session], say: Say) -> None:
+    """Begin where there is no state; what another run, or somebody else, left there is moved, not overwritten."""
+    if sessions:
+        say(f"{shelf.folder} had a run whose states are gone, since {sessions[-1]['began']}: beginning anew")
+    if os.path.exists(journal.path) and os.path.getsize(journal.path):
+        say(f"{journal.path} belongs to no state: moved to {shelf.move_behind(journal.path)}")
+
+
 def settle(shelf: Shelf, journal: Journal, found: Found, say: Say) -> dict[str, Any] | None:
     """The journal's mark to go on after, once the records before it are in the work dir.
 
@@ -62,7 +71,8 @@ def settle(shelf: Shelf, journal: Journal, found: Found, say: Say) -> dict[str, 
     if journal.holds(mark):
         return mark
     if os.path.exists(journal.path):
-        say(f"{journal.path} belongs to another history: moved to {shelf.move_behind(journal.path)}")
+        say(f"{journal.path} does not hold the records that {found.path} vouches for (it is of another history, "
+            f"was cut or was edited): moved to {shelf.move_behind(journal.path)}")  # fmt: skip
     folder = os.path.dirname(found.path)
     for place in (folder, os.path.dirname(folder)):
         other = Journal(os.path.join(place, "journal.jsonl"))
@@ -74,17 +84,25 @@ def settle(shelf: Shelf, journal: Journal, found: Found, say: Say) -> dict[str, 
 
 
 def recorded(work_dir: str, resume: str | None = None) -> dict[str, Any] | None:
-    """The settings that a run in this work dir, or from this file, goes on with; None where there is no run yet.
+    """The settings of the state that a run in this work dir goes on from; None where there is no state yet.
 
-    Reads only. Raises what reading the state raises.
+    Reads only. Raises what choosing the state raises.
     """
-    if resume is not None:
-        return checkpoint.read(resume)["settings"]
-    return (Shelf(work_dir).read_record() or {}).get("settings")
+    shelf = Shelf(work_dir)
+    sessions = (shelf.read_record() or {}).get("sessions", [])
+    found = choose(shelf, resume, sessions, say=lambda line: None)  # the run will choose and say again, under its lock
+    return found.tree["settings"] if found else None
+
+
+def finished(found: Found | None, epochs: int, say: Say) -> None:
+    """Nothing is left to do; what was found to be damaged on the way is said, and left where it is."""
+    for reason in found.rejected.values() if found else ():
+        say(reason)
+    say(f"Finished: all {epochs} epochs are done; nothing to do (a larger number extends the run)")
 
 
 def _granted(shelf: Shelf, session: Session, wished: Found) -> bool:
-    if session["resume"] is None or session["resume"] != os.path.realpath(wished.path):
+    if session["resume"] != os.path.realpath(wished.path):
         return False
     # checkpoint.prev.pt changes under its name with every save, so its name alone tells the wish.
     moving = os.path.realpath(shelf.previous) == session["resume"]

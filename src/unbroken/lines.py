@@ -15,7 +15,7 @@ class Lines:
 
     def append(self, line: str) -> None:
         """Write a line, or keep it until there is a file and room."""
-        self._waiting += line.encode() + b"\n"
+        self._waiting += line.encode(errors="surrogateescape") + b"\n"  # a path need not be text
         with suppress(OSError):
             self.drain()
 

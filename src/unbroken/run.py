@@ -157,8 +157,8 @@ class Run:
         """Refuse to go on as another run."""
         if (found := self._found) is not None:
             history.allow(found, self.epochs)
-            drift.inside(found.tree, self.feed.facts(), found.path)
             notes = drift.compare(found.tree["settings"], self.settings, self._free, self._allow)
+            drift.inside(found.tree, {"seed": self.seed, **self.feed.facts()}, found.path)
             for line in [*notes, *drift.moved(found.tree["environment"], drift.environment())]:
                 self.say(line)
 
@@ -178,7 +178,9 @@ class Run:
     def _possess(self, found: Found | None) -> None:
         """Make the folder this run's: set aside, leave behind, cut the journal back, save."""
         mark = None
-        if found is not None:
+        if found is None:
+            history.anew(self.shelf, self._story.journal, self._record.sessions, self.say)
+        else:
             self.shelf.set_aside(found, self.say)
             if self._resume is not None:
                 history.branch(self.shelf, self._story.journal, found, self.say)
@@ -267,8 +269,7 @@ class Run:
 
     def _end(self) -> None:
         if not self._begun:
-            self.say(f"Finished: all {self.epochs} epochs are done; nothing to do (a larger number extends the run)")
-            return
+            return history.finished(self._found, self.epochs, self.say)
         self._writer.save(self.position, self._tree)  # tries once more, if the last one failed
         if self._writer.failed:
             raise Stopped(UNSAVED)

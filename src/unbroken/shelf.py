@@ -19,7 +19,7 @@ from typing import IO, Any
 import filelock
 
 from . import checkpoint
-from .errors import Damaged, Error, Foreign, Hostile, Occupied, Unwritable
+from .errors import Damaged, Error, Foreign, Hostile, Occupied, Unreadable, Unwritable
 
 UNUSABLE = (Damaged, Foreign, Hostile)  # but not Unreadable: a missing permission is no reason to move a file
 SNAPSHOT = re.compile(r"E(\d{3,})_net\.pt")
@@ -123,13 +123,17 @@ class Shelf:
 
     def read_record(self) -> dict[str, Any] | None:
         """run.json, or None before the run was born."""
-        if not os.path.exists(self.record):
+        if not os.path.lexists(self.record):
             return None
-        with open(self.record, encoding="utf-8") as file:
-            try:
-                return json.load(file)
-            except ValueError as reason:
-                raise Damaged(f"{self.record} is damaged: {reason}; move it away to go on without it") from reason
+        try:
+            with open(self.record, encoding="utf-8") as file:
+                record = json.load(file)
+            sessions = [dict(session) for session in record["sessions"]]
+        except OSError as reason:
+            raise Unreadable(f"{self.record} cannot be read: {reason.strerror}") from reason
+        except (ValueError, KeyError, TypeError) as reason:
+            raise Damaged(f"{self.record} is damaged ({reason}); move it away, the states do not need it") from reason
+        return {**record, "sessions": sessions}
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Replace run.json as a whole."""
@@ -211,7 +215,7 @@ def sync_folder(folder: str) -> None:
 
 def _first_whole(paths: list[str], damaged: dict[str, str]) -> Found | None:
     for path in paths:
-        if not os.path.exists(path):
+        if not os.path.lexists(path):
             continue
         try:
             return Found(path, checkpoint.read(path))

@@ -8,8 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
-from .errors import Stopped
-
+SHOW_CURSOR = b"\x1b[?25h\n"  # the live line hides it
 HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -37,7 +36,9 @@ def heeded() -> Generator[Wish]:
         if os.getpid() != owner:  # a data worker that has not yet come to ignore it
             return
         if wish.signal is not None and number == signal.SIGINT:
-            raise Stopped(128 + number)
+            # Not an exception: it would unwind through whatever a save or a data worker's end is in the middle of.
+            os.write(1, SHOW_CURSOR if os.isatty(1) else b"")
+            os._exit(128 + number)
         wish.signal = wish.signal or number
         # Not print: a handler may run in the middle of another print, and buffered files cannot be entered twice.
         again = "; once more leaves at once" if number == signal.SIGINT else ""

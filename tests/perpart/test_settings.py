@@ -54,10 +54,24 @@ def test_a_work_dir_is_kept_as_it_was_typed(tmp_path: Path, monkeypatch: pytest.
     assert parse(["--work-dir", "./exp/"]).work_dir == "./exp/"
 
 
-@pytest.mark.parametrize("option", ["--batch-size", "--points", "--width", "--n-epochs", "--log-every"])
+@pytest.mark.parametrize("option", ["--batch-size", "--width", "--n-epochs", "--log-every"])
 def test_a_number_that_nothing_can_be_done_with_is_refused(option: str, tmp_path: Path) -> None:
     with pytest.raises(Mistake, match=f"{option} 0: at least 1"):
         parse(["--work-dir", str(tmp_path), option, "0"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--lr", "nan"], "--lr nan: a finite number"),
+        (["--kl-weight", "inf"], "--kl-weight inf: a finite number"),
+        (["--points", "5"], "--points 5: at least 32"),
+        (["--lr", "0"], "more than 0"),
+    ],
+)
+def test_a_number_that_would_fail_later_is_refused_at_once(options: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match=message):
+        parse(["--work-dir", str(tmp_path), *options])
 
 
 @pytest.mark.parametrize("name", ["abacus", "mps", "cuda:99"])

@@ -270,7 +270,7 @@ STRANGE: dict[str, tuple[Callable[[str], object], type[Error], str]] = {
     "a newer format": (lambda path: checkpoint_of(tree(), path, 2), Foreign, "format 2; .* install a newer one"),
     "a strange format": (lambda path: checkpoint_of(tree(), path, "one"), Foreign, "format 'one'"),
     "a device": (lambda path: os.symlink("/dev/null", path), Foreign, "is not a file"),
-    "a dangling link": (lambda path: os.symlink("nowhere", path), Missing, "there is no such file"),
+    "a dangling link": (lambda path: os.symlink("nowhere", path), Unreadable, "a link to nowhere"),
 }  # fmt: skip
 
 

@@ -105,7 +105,7 @@ def test_the_records_of_another_history_are_moved_and_not_lost(run: Path) -> Non
     assert found is not None
     assert history.settle(shelf, journal, found, said.append) is None
     assert (run / "checkpoints" / "left-behind" / "journal.jsonl").read_text() == "another story\n"
-    assert "belongs to another history: moved to" in said[0]
+    assert "does not hold the records that" in said[0]
     assert "no journal with the records before" in said[1]
 
 

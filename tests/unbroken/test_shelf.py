@@ -230,9 +230,10 @@ def test_run_json_is_replaced_as_a_whole(shelf: Shelf) -> None:
 
 
 def test_a_damaged_run_json_is_an_error_that_says_what_to_do(shelf: Shelf) -> None:
-    Path(shelf.record).write_text("{")
-    with pytest.raises(Damaged, match=r"run.json is damaged: .*; move it away to go on without it"):
-        shelf.read_record()
+    for content in ("{", "[1]", '"text"', "{}", '{"sessions": [1]}'):
+        Path(shelf.record).write_text(content)
+        with pytest.raises(Damaged, match=r"run.json is damaged \(.*\); move it away, the states do not need it"):
+            shelf.read_record()
 
 
 def test_what_a_killed_save_left_is_swept_and_nothing_else(shelf: Shelf) -> None:

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tests.unbroken import children, tiny
-from unbroken import Position, Stopped, signals
+from unbroken import Position, signals
 
 HEEDED = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
 
@@ -52,15 +52,11 @@ def get(*numbers: signal.Signals) -> signals.Wish:
     return wish
 
 
-def test_a_second_ctrl_c_leaves_at_once() -> None:
-    with pytest.raises(Stopped) as stop:
-        get(signal.SIGINT, signal.SIGINT)
-    assert stop.value.code == 130
-
-
-def test_ctrl_c_leaves_at_once_after_a_schedulers_signal_too() -> None:
-    with pytest.raises(Stopped):
-        get(signal.SIGTERM, signal.SIGINT)
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_at_once_after_another_signal(first: signal.Signals) -> None:
+    ended = children.run(get, first, signal.SIGINT)
+    assert ended.code == 130
+    assert "Traceback" not in ended.out
 
 
 def test_a_scheduler_may_repeat_itself_and_the_first_wish_counts() -> None:

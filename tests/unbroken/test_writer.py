@@ -78,15 +78,16 @@ def fails_then_tries_again(folder: Path) -> None:
     children.disk(-1)
     desk.writer.save(Position(3, 0, 15), lambda: desk.tree(Position(3, 0, 15)))
     print(desk.writer.failed, len(desk.said), load(desk.shelf.checkpoint)["epoch"])
-    print(desk.said[0])
+    print(*desk.said[:2], sep="\n")
 
 
 def test_a_save_that_fails_is_said_keeps_the_old_state_whole_and_is_tried_again(tmp_path: Path) -> None:
     ended = children.run(fails_then_tries_again, tmp_path)
     assert ended.code == 0, ended.out
-    before, after, said = ended.out.splitlines()
+    before, after, snapshot, said = ended.out.splitlines()
     assert before == "True 3 1"
     assert after == "False 3 3"
+    assert snapshot.startswith(f"Warning: {tmp_path}/checkpoints/E002_net.pt could not be kept; training goes on (")
     assert said.startswith(
         f"Warning: this state could not be saved: {tmp_path}/checkpoint.pt still holds the one before it, "
         "the next save tries again; training goes on ("

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from tests.tree import ROOT
 from tests.whole import jobs
 from tests.whole.campaign import campaign, compare, hands
 from tests.whole.fixtures import few_grasps
@@ -186,6 +189,38 @@ def test_sigterm_during_an_epoch_stops_at_the_seam_with_143(data: Path, tmp_path
     compare("hands", hands(data), oracle, tmp_path / "exp", tmp_path)
 
 
+def test_flags_whose_default_is_decided_at_birth_can_be_given_again(halfway: Path) -> None:
+    assert go_on(halfway, "--device", "auto", "--kl-warmup", "None").code == 0
+
+
+def test_without_run_json_the_settings_come_from_the_state(halfway: Path, oracle: Path) -> None:
+    (halfway / "run.json").unlink()
+    assert "Finished: all 5 epochs are done" in go_on(halfway).out
+    assert testing.difference(str(oracle / "checkpoint.pt"), str(halfway / "checkpoint.pt")) is None
+
+
+def test_where_the_states_are_gone_that_is_said_and_the_journal_is_kept(data: Path, halfway: Path) -> None:
+    for path in halfway.rglob("*.pt"):
+        path.unlink()
+    before = (halfway / "journal.jsonl").read_text()
+    ended = jobs.run("hands", *hands(data)(halfway, 0, False), out=halfway.parent / "out.txt")
+    assert ended.code == 0, ended.out
+    assert "whose states are gone" in ended.out
+    assert (halfway / "checkpoints" / "left-behind" / "journal.jsonl").read_text() == before
+
+
+def test_who_reads_the_output_may_leave(halfway: Path, oracle: Path) -> None:
+    command = [sys.executable, str(ROOT / "train_per_part.py"), "--work-dir", str(halfway)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 0
+    assert "Finished: all 5 epochs" in (halfway / "train.log").read_text()
+
+
 # ---- bad input
 
 
@@ -252,6 +287,30 @@ def test_a_wish_that_cannot_be_granted_is_one_line(options: list[object], messag
     ended = go_on(halfway, *options, cwd=halfway.parent)
     assert message in one_line(ended)
     assert listing(halfway) == before
+
+
+def test_a_state_of_another_program_is_one_line(tmp_path: Path) -> None:
+    jobs.run("digits", tmp_path / "exp", out=tmp_path / "out.txt")
+    assert "is of another program's run: it records no" in one_line(go_on(tmp_path / "exp"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "{"])
+def test_data_that_are_none_are_one_line(content: str, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    (tmp_path / "data" / "grasps.json").write_text(content)
+    for folder in (tmp_path / "data", data / "grasps.npz"):
+        ended = jobs.run("hands", *hands(folder)(tmp_path / "exp", 0, False), out=tmp_path / "out.txt")
+        assert "cannot be read" in one_line(ended)
+    assert not (tmp_path / "exp").exists()
+
+
+def test_grasps_that_are_not_finite_are_one_line(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    with np.load(data / "grasps.npz") as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "data" / "grasps.npz", **{**arrays, "angles": arrays["angles"] * np.nan})
+    ended = jobs.run("hands", *hands(tmp_path / "data")(tmp_path / "exp", 0, False), out=tmp_path / "out.txt")
+    assert "angles is not finite numbers" in one_line(ended)
 
 
 def test_a_work_dir_that_cannot_be_made_is_one_line(data: Path, tmp_path: Path) -> None:
