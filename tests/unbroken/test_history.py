@@ -22,11 +22,6 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def run(done: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(done, tmp_path / "run"))
-
-
 def sessions(run: Path) -> list[dict[str, object]]:
     return json.loads((run / "run.json").read_text())["sessions"]
 

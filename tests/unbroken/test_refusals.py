@@ -16,19 +16,6 @@ from unbroken import Run
 from unbroken.errors import Damaged, Drift, Error, Foreign, Mismatch, Missing, Misuse, Occupied
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of three epochs."""
-    folder = tmp_path_factory.mktemp("done") / "run"
-    tiny.train(folder, epochs=3, snapshot_every=1)
-    return folder
-
-
-@pytest.fixture
-def run(done: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(done, tmp_path / "run"))
-
-
 def listing(folder: Path) -> dict[str, tuple[str, int]]:
     """Every file with the hash of its bytes and the time of its last change."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]

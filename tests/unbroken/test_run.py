@@ -22,19 +22,6 @@ from unbroken import Every, Run, Stopped, load, testing
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of three epochs with a snapshot of each: the undisturbed one."""
-    folder = tmp_path_factory.mktemp("done") / "run"
-    tiny.train(folder, epochs=3, snapshot_every=1)
-    return folder
-
-
-@pytest.fixture
-def run(done: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(done, tmp_path / "run"))
-
-
 def equal(a: Path, b: Path) -> bool:
     same = testing.difference(str(a / "checkpoint.pt"), str(b / "checkpoint.pt")) is None
     return same and testing.records(str(a)) == testing.records(str(b))

@@ -9,9 +9,10 @@ import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.whole import jobs
-from unbroken import testing
+from unbroken import checkpoint, testing
 
 Command = Callable[[Path, int, bool], list[object]]  # work dir, workers, save at every seam -> arguments
 
@@ -55,6 +56,21 @@ def compare(job: str, command: Command, oracle: Path, work_dir: Path, folder: Pa
     assert testing.records(str(oracle)) == testing.records(str(work_dir))
     litter = [p.name for p in work_dir.rglob("*") if p.name.endswith(".unbroken-tmp") or ".damaged" in p.name]
     assert litter == []
+
+
+def equal(a: Path, b: Path) -> bool:
+    """Whether two work dirs hold the same training, bit by bit, and the same records."""
+    leaf = testing.difference(str(a / "checkpoint.pt"), str(b / "checkpoint.pt"))
+    return leaf is None and testing.records(str(a)) == testing.records(str(b))
+
+
+def rewrite(work_dir: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a work dir's newest state behind its back, so that it is whole but another: for negative controls."""
+    path = work_dir / "checkpoint.pt"
+    tree = checkpoint.read(str(path))
+    change(tree)
+    path.unlink()
+    checkpoint.write({k: v for k, v in tree.items() if k not in ("format", "saved", "digest")}, str(path))
 
 
 def digits(work_dir: Path, workers: int, often: bool) -> list[object]:
