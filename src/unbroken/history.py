@@ -46,12 +46,14 @@ def allow(found: Found, epochs: int) -> None:
 
 def branch(shelf: Shelf, journal: Journal, found: Found, say: Say) -> None:
     """Begin the history at a state: whatever is later is moved to checkpoints/left-behind/, never overwritten."""
-    mark = found.tree["journal"]
-    if journal.holds(mark) and os.path.getsize(journal.path) > mark["length"]:
+    later = shelf.later(found.tree["step"])
+    if not later:
+        return
+    if journal.holds(found.tree["journal"]):
         shelf.move_behind(journal.path, copy=True)
-    moved = shelf.leave_behind(found.tree["step"])
-    if moved:
-        say(f"the history begins at {found.path}: {len(moved)} later states were moved to {shelf.behind}")
+    for path in later:
+        shelf.move_behind(path)
+    say(f"the history begins at {found.path}: {len(later)} later states were moved to {shelf.behind}")
 
 
 def anew(shelf: Shelf, journal: Journal, sessions: list[Session], say: Say) -> None:

@@ -93,10 +93,10 @@ class Shelf:
     def snapshot_path(self, name: str) -> str:
         return os.path.join(self.snapshots, name)
 
-    def leave_behind(self, step: int) -> list[str]:
-        """Move every state later than a step to checkpoints/left-behind/; the new names."""
+    def later(self, step: int) -> list[str]:
+        """The states later than a step, and the damaged ones, of which nobody knows."""
         states = [self.checkpoint, self.previous, *map(self.snapshot_path, self._snapshot_names())]
-        return [self.move_behind(path) for path in states if _step(path) > step]
+        return [path for path in states if _step(path) > step]
 
     def move_behind(self, path: str, *, copy: bool = False) -> str:
         """Move (or copy) a file to checkpoints/left-behind/ under a name that nothing has yet."""

@@ -72,6 +72,8 @@ def test_going_on_from_the_newest_moves_nothing(run: Path) -> None:
     before, shelf = listing(Shelf(str(run))), Shelf(str(run))
     found = shelf.newest()
     assert found is not None
+    with (run / "journal.jsonl").open("a") as journal:
+        journal.write("written after the last save, and before the kill\n")
     history.branch(shelf, Journal(str(run / "journal.jsonl")), found, print)
     assert listing(shelf) == before
 

@@ -49,6 +49,10 @@ def newest(shelf: Shelf) -> tuple[str | None, list[str]]:
     return (os.path.relpath(found.path, shelf.folder) if found else None), said
 
 
+def leave_behind(shelf: Shelf, step: int) -> list[str]:
+    return [shelf.move_behind(path) for path in shelf.later(step)]
+
+
 # ---- which state
 
 
@@ -174,7 +178,7 @@ def test_later_states_are_left_behind_and_earlier_ones_stay(shelf: Shelf) -> Non
     put(shelf, 3, 4)
     for epoch in (1, 2, 3):
         shelf.put_snapshot(tree(step=epoch, epoch=epoch))
-    moved = shelf.leave_behind(2)
+    moved = leave_behind(shelf, 2)
     assert sorted(map(os.path.basename, moved)) == ["E003_net.pt", "checkpoint.prev.pt", "checkpoint.pt"]
     assert [name for name in listing(shelf) if "left-behind" not in name] == [
         "checkpoints/E001_net.pt", "checkpoints/E002_net.pt",
@@ -184,7 +188,7 @@ def test_later_states_are_left_behind_and_earlier_ones_stay(shelf: Shelf) -> Non
 def test_what_is_left_behind_never_overwrites_what_was_left_before(shelf: Shelf) -> None:
     for step in (5, 6):
         put(shelf, step)
-        shelf.leave_behind(0)
+        leave_behind(shelf, 0)
     names = [name for name in os.listdir(shelf.behind) if name.startswith("checkpoint.pt")]
     assert sorted(names) == ["checkpoint.pt", "checkpoint.pt-2"]
 
@@ -192,7 +196,7 @@ def test_what_is_left_behind_never_overwrites_what_was_left_before(shelf: Shelf)
 def test_a_damaged_state_is_left_behind_too(shelf: Shelf) -> None:
     put(shelf, 1)
     damage(shelf.checkpoint)
-    assert shelf.leave_behind(100) == [os.path.join(shelf.behind, "checkpoint.pt")]
+    assert leave_behind(shelf, 100) == [os.path.join(shelf.behind, "checkpoint.pt")]
 
 
 # ---- a save that fails
