@@ -184,6 +184,8 @@ def _count(mask: NDArray) -> str:
 
 def _unit(path: Path, points: NDArray, unit: str | None) -> tuple[str, str]:
     """The unit, and how it is known."""
+    if np.ptp(points, axis=0).max() == 0:
+        raise Mistake(f"{path}: all its points are one; there is no surface to touch")
     if unit is not None:
         if unit not in UNITS:
             raise Mistake(f"{path}: unknown unit {unit!r}; say --unit {' or '.join(UNITS)}")

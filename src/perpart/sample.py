@@ -99,6 +99,8 @@ def _facts(sampling: Sampling, state: dict[str, Any], unit: str) -> dict[str, An
 
 
 def _check(sampling: Sampling) -> None:
-    for name, least in (("n", 1), ("points", 16), ("seed", 0)):
-        if getattr(sampling, name) < least:
-            raise Mistake(f"--{name} {getattr(sampling, name)}: at least {least}")
+    for name, least, most in (("n", 1, 10_000), ("points", 16, 1_000_000), ("seed", 0, 2**63 - 1)):
+        if not least <= getattr(sampling, name) <= most:
+            raise Mistake(f"--{name} {getattr(sampling, name)}: at least {least}, at most {most}")
+    if not sampling.out:
+        raise Mistake("--out is empty: name a folder to write to")

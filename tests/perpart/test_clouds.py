@@ -244,3 +244,8 @@ def test_a_mesh_without_area_is_a_mistake(tmp_path):
 def test_a_table_of_python_objects_is_not_opened(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     assert "is not a readable table of points" in refused(tmp_path / "objects.npy")
+
+
+def test_points_that_are_all_one_are_refused_whatever_the_unit(tmp_path):
+    np.save(tmp_path / "one.npy", np.full((100, 3), 0.05))
+    assert "all its points are one" in refused(tmp_path / "one.npy", "m")

@@ -182,9 +182,17 @@ def test_a_missing_object_is_one_line(folder, capsys):
     assert "no such file" in refused(capsys, *flags(folder, object=str(folder / "none.ply")))
 
 
-@pytest.mark.parametrize(("name", "value"), [("n", "0"), ("points", "3"), ("seed", "-1"), ("device", "gpu")])
+USELESS = [("n", "0"), ("n", "1000000000"), ("points", "3"), ("points", "10000000000"), ("seed", "-1"),
+           ("seed", "9" * 21), ("device", "gpu")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), USELESS)
 def test_a_number_or_device_of_no_use_is_one_line(folder, capsys, name, value):
     assert f"--{name} {value}" in refused(capsys, *flags(folder, **{name: value}))
+
+
+def test_an_empty_out_is_one_line(folder, capsys):
+    assert "--out is empty" in refused(capsys, *flags(folder, out=""))
 
 
 def test_a_folder_that_is_a_file_is_one_line(folder, capsys):
