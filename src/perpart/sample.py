@@ -50,8 +50,7 @@ def sample(sampling: Sampling) -> list[Path]:
     Raises `Mistake` and what reading the checkpoint raises.
     """
     _check(sampling)
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if sampling.device == "auto" else sampling.device
-    device = usable_device(name)
+    device = usable_device(sampling.device)
     model, state = restored(sampling.checkpoint, device)
     cloud = clouds.read(sampling.object, sampling.unit)
     print(cloud.said)

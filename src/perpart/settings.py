@@ -117,7 +117,7 @@ def _cli(arguments: Sequence[str] | None, default: Settings) -> Settings:
 
 def _born(settings: Settings) -> Settings:
     """What a new run decides once, so that it is recorded as it was."""
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if settings.device == "auto" else settings.device
+    device = str(usable_device(settings.device))
     warmup = 0.3 * settings.n_epochs if settings.kl_warmup is None else settings.kl_warmup
     return _usable(replace(settings, device=device, kl_warmup=warmup, legs=((0, settings.n_epochs),)))
 
@@ -160,9 +160,12 @@ def _usable(settings: Settings) -> Settings:
 
 
 def usable_device(name: str) -> torch.device:
-    """The device of this name; raises Mistake when there is no such kind, or none in this machine."""
+    """The device of this name, `auto` taking the GPU where there is one.
+
+    Raises Mistake when there is no such kind, or none in this machine.
+    """
     try:
-        device = torch.device(name)
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
     except RuntimeError:
         raise Mistake(f"--device {name}: no such kind of device; take cpu, cuda or cuda:N") from None
     if device.type not in ("cpu", "cuda"):

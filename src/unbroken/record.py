@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,8 +49,7 @@ class Record:
         if not self._open:
             return
         self._open = False
-        ended = {"at": _now(), "how": how, "epoch": position.epoch, "batch": position.batch, "step": position.step}
-        self.sessions[-1]["ended"] = ended
+        self.sessions[-1]["ended"] = {"at": _now(), "how": how, **asdict(position)}
         self._shelf.write_record(self._content)
 
 

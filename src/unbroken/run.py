@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -208,11 +209,10 @@ class Run:
 
     def _tree(self) -> dict[str, Any]:
         """The whole state, copied: true at the seam and unchanged by what follows."""
-        where = {"epoch": self.position.epoch, "batch": self.position.batch, "step": self.position.step}
         parts = checkpoint.layout({name: part.state_dict() for name, part in self._parts.items()})
         told = {"means": self._story.means.state_dict(), "journal": self._story.mark()}
         facts = {"seed": self.seed, "settings": self.settings, "environment": drift.environment()}
-        return state.snapshot({**where, **parts, **told, **facts})
+        return state.snapshot({**asdict(self.position), **parts, **told, **facts})
 
     # ---- the seam
 

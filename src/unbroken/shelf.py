@@ -74,9 +74,8 @@ class Shelf:
         Raises Damaged when there are states and none is whole.
         """
         damaged: dict[str, str] = {}
-        kept = [self.snapshot_path(name) for name in self._snapshot_names()]
         found = _first_whole([self.checkpoint], damaged) or _later(
-            _first_whole([self.previous], damaged), _first_whole(kept, damaged)
+            _first_whole([self.previous], damaged), _first_whole(self._kept(), damaged)
         )
         if found is None and (damaged or self._set_aside()):
             reasons = "; ".join(damaged.values()) or "all were set aside as damaged"
@@ -90,13 +89,9 @@ class Shelf:
             os.replace(path, target)
             say(f"{reason}; set aside as {target}")
 
-    def snapshot_path(self, name: str) -> str:
-        return os.path.join(self.snapshots, name)
-
     def later(self, step: int) -> list[str]:
         """The states later than a step, and the damaged ones, of which nobody knows."""
-        states = [self.checkpoint, self.previous, *map(self.snapshot_path, self._snapshot_names())]
-        return [path for path in states if _step(path) > step]
+        return [path for path in (self.checkpoint, self.previous, *self._kept()) if _step(path) > step]
 
     def move_behind(self, path: str, *, copy: bool = False) -> str:
         """Move (or copy) a file to checkpoints/left-behind/ under a name that nothing has yet."""
@@ -175,10 +170,11 @@ class Shelf:
             raise
         return fresh
 
-    def _snapshot_names(self) -> list[str]:
+    def _kept(self) -> list[str]:
+        """The snapshots, the latest first."""
         names = os.listdir(self.snapshots) if os.path.isdir(self.snapshots) else []
         found = [(int(match[1]), name) for name in names if (match := SNAPSHOT.fullmatch(name))]
-        return [name for _, name in sorted(found, reverse=True)]
+        return [os.path.join(self.snapshots, name) for _, name in sorted(found, reverse=True)]
 
     def _set_aside(self) -> list[str]:
         folders = [folder for folder in (self.folder, self.snapshots) if os.path.isdir(folder)]
