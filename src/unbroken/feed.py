@@ -111,8 +111,10 @@ class _Draws:
 
 
 def _together(loader: DataLoader[Any], ending: ctypes.c_bool) -> Generator[Any]:
+    with signals.held():  # a worker that has not yet come to ignore a signal would die of it, and the run with it
+        batches = iter(loader)
     try:
-        yield from loader
+        yield from batches
     finally:  # also after an error, where a traceback holds on to the workers: from here on they may be terminated
         ending.value = True
 

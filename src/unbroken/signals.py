@@ -52,6 +52,16 @@ def heeded() -> Generator[Wish]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def held() -> Generator[None]:
+    """Hold the signals back: processes that are started here come to life with them held back, until they `ignore`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def ignore(until: Callable[[], bool]) -> None:
     """In a data worker: a terminal's Ctrl+C and a scheduler's SIGTERM reach the whole group, and a worker that dies of
     them takes the trainer along before it has saved. Once the trainer is done, its own SIGTERM must end the worker:
@@ -64,3 +74,4 @@ def ignore(until: Callable[[], bool]) -> None:
     signal.signal(signal.SIGTERM, leave)
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)

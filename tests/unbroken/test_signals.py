@@ -3,8 +3,10 @@
 import multiprocessing
 import os
 import signal
+import time
 
 import pytest
+from torch.utils.data._utils import signal_handling
 
 from tests.unbroken import children, tiny
 from unbroken import Position, signals
@@ -79,7 +81,18 @@ def test_who_ignores_them_lives_on_until_the_trainer_is_done() -> None:
     assert (ended.code, ended.out) == (0, "alive\n")
 
 
-def workers_get_ctrl_c() -> None:
+def last_one_slowly() -> None:
+    """In place of torch's own preparation of a worker, behind which SIGTERM kills it until it ignores that."""
+    prepare()
+    time.sleep(0.5 * multiprocessing.current_process().name.endswith("2"))
+
+
+prepare = signal_handling._set_worker_signal_handlers
+
+
+def workers_get_ctrl_c(slow: bool) -> None:
+    if slow:
+        signal_handling._set_worker_signal_handlers = last_one_slowly
     with signals.heeded() as wish:
         batches = tiny.feed(workers=2).stream(0, Position(), 10)
         next(batches)
@@ -90,6 +103,7 @@ def workers_get_ctrl_c() -> None:
         print("then", sum(1 for _ in batches), wish.name)
 
 
-def test_data_workers_live_through_the_signals_of_their_group_in_silence() -> None:
-    ended = children.run(workers_get_ctrl_c)
+@pytest.mark.parametrize("slow", [False, True])
+def test_data_workers_live_through_the_signals_of_their_group_in_silence(slow: bool) -> None:
+    ended = children.run(workers_get_ctrl_c, slow)
     assert (ended.code, ended.out) == (0, "then 49 none\n")
