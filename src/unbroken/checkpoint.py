@@ -7,6 +7,7 @@ whoever wrote the container. torch.load alone finds neither.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import re
@@ -34,10 +35,7 @@ def write(tree: dict[str, Any], path: str) -> None:
     """
     whole = {"format": FORMAT, **tree, "saved": time.time()}
     whole["digest"] = state.digest(whole)
-    with open(path, "xb") as file:
-        torch.save(whole, file)
-        file.flush()
-        os.fsync(file.fileno())
+    _put(whole, path)
     if read(path)["digest"] != whole["digest"]:
         raise Damaged(f"{path} read back differently from what was written: the disk or the memory is failing")
 
@@ -59,6 +57,40 @@ def read(path: str) -> dict[str, Any]:
     if tree.get("digest") != state.digest({k: v for k, v in tree.items() if k != "digest"}):
         raise Damaged(f"{path} is damaged: its content does not match its digest")
     return tree
+
+
+def _put(tree: dict[str, Any], path: str) -> None:
+    sink = _Sink(path)
+    try:
+        with io.BufferedWriter(sink, 1 << 20) as file:
+            torch.save(tree, file)
+            file.flush()
+            os.fsync(sink.handle)
+    except (OSError, RuntimeError) as reason:
+        raise sink.failure or reason from None
+
+
+class _Sink(io.RawIOBase):
+    """A new file that remembers the system's own reason when a write fails: torch's writer only says that one did."""
+
+    def __init__(self, path: str) -> None:
+        self.handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        self.failure: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return os.write(self.handle, data)
+        except OSError as failure:
+            self.failure = failure
+            raise
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self.handle)
+        super().close()
 
 
 def layout(parts: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ back with weights_only=True, what a digest can be taken of, and what two runs ca
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
@@ -17,6 +19,9 @@ from .errors import Mismatch, Misuse
 
 Tree = Any
 SCALARS = (bool, int, float, str, type(None))
+PIECE = 1 << 24  # bytes of a tensor that are hashed together; part of the format
+WORTH_A_THREAD = 1 << 20  # bytes; handing over less costs more than hashing it
+THREADS = min(4, os.cpu_count() or 1)
 
 
 @runtime_checkable
@@ -53,16 +58,21 @@ def check(name: str, part: object) -> Stateful:
     return part
 
 
-def snapshot(tree: Tree, path: str = "") -> Tree:
-    """A copy in host memory that later training cannot change, of plain values only."""
+def fresh(tensor: torch.Tensor, path: str) -> torch.Tensor:
+    """A copy in host memory of its own."""
+    return tensor.detach().to("cpu", copy=True)
+
+
+def snapshot(tree: Tree, copy: Callable[[torch.Tensor, str], torch.Tensor] = fresh, path: str = "") -> Tree:
+    """A copy in host memory that later training cannot change, of plain values only; `copy` makes that of a tensor."""
     if isinstance(tree, torch.Tensor):
-        return tree.detach().to("cpu", copy=True)
+        return copy(tree, path)
     if isinstance(tree, Mapping):
         items = cast(Mapping[Any, Any], tree).items()
-        return {_plain_key(k, path): snapshot(v, f"{path}.{k}") for k, v in items}
+        return {_plain_key(k, path): snapshot(v, copy, f"{path}.{k}") for k, v in items}
     if type(tree) in (list, tuple):  # no named tuples: torch would not read their class back
         values = cast(list[Any], tree)
-        return type(values)(snapshot(v, f"{path}.{i}") for i, v in enumerate(values))
+        return type(values)(snapshot(v, copy, f"{path}.{i}") for i, v in enumerate(values))
     if type(tree) in SCALARS:
         return tree
     raise Misuse(
@@ -109,12 +119,17 @@ class Container(NamedTuple):
 
 
 def digest(tree: Tree) -> str:
-    """SHA-256 over every path, type, shape and bit of a tree; two trees share it only when nothing differs."""
+    """SHA-256 over every path, type, shape and bit of a tree; two trees share it only when nothing differs.
+
+    A tensor counts by the SHA-256s of its pieces of 16 MiB, which several threads take: its bits are most of the work.
+    """
     total = hashlib.sha256()
-    for path, leaf in leaves(tree):
-        _add(total.update, path.encode())
-        for piece in _bytes(leaf):
-            _add(total.update, piece)
+    with ThreadPoolExecutor(THREADS) as pool:
+        walk = [(path, leaf, _hashed(leaf, pool)) for path, leaf in leaves(tree)]
+        for path, leaf, hashes in walk:
+            for word in (path.encode(), _head(leaf), b"".join(h if isinstance(h, bytes) else h.result() for h in hashes)):
+                total.update(struct.pack("<q", len(word)))  # its length first: "ab" + "c" is not "a" + "bc"
+                total.update(word)
     return total.hexdigest()
 
 
@@ -129,28 +144,48 @@ def difference(a: Tree, b: Tree) -> str | None:
 
 def same(a: Any, b: Any) -> bool:
     """Whether two leaves are equal bit by bit: NaN equals NaN, 0.0 differs from -0.0, 1 differs from 1.0."""
-    return [bytes(p) for p in _bytes(a)] == [bytes(p) for p in _bytes(b)]
+    if _head(a) != _head(b):
+        return False
+    return not isinstance(a, torch.Tensor) or torch.equal(_bits(a), _bits(b))
 
 
-def _bytes(leaf: Any) -> Iterator[bytes | memoryview]:
+def _head(leaf: Any) -> bytes:
+    """A leaf's type and value; of a tensor, its type and shape."""
     if isinstance(leaf, torch.Tensor):
-        yield f"tensor {leaf.dtype} {tuple(leaf.shape)}".encode()
-        flat = leaf.detach().to("cpu").contiguous().reshape(-1)
-        yield flat.view(torch.uint8).numpy().data
-    elif type(leaf) is float:
-        yield b"float" + struct.pack("<d", leaf)
-    else:
-        yield f"{type(leaf).__name__} {leaf}".encode()
+        return f"tensor {leaf.dtype} {tuple(leaf.shape)}".encode()
+    if type(leaf) is float:
+        return b"float" + struct.pack("<d", leaf)
+    return f"{type(leaf).__name__} {leaf}".encode()
+
+
+def _hashed(leaf: Any, pool: ThreadPoolExecutor) -> list[bytes | Future[bytes]]:
+    """The hashes of a leaf's pieces, those of larger tensors under way; nothing where the head says it all."""
+    if not isinstance(leaf, torch.Tensor):
+        return []
+    if leaf.numel() * leaf.element_size() < WORTH_A_THREAD:
+        return [_hashes(leaf)]
+    if leaf.is_contiguous():
+        return [pool.submit(_hashes, piece) for piece in _pieces(leaf)]
+    return [pool.submit(_hashes, leaf)]  # makes a contiguous copy: only where it is hashed, and one at a time
+
+
+def _hashes(tensor: torch.Tensor) -> bytes:
+    return b"".join(hashlib.sha256(piece.numpy().data).digest() for piece in _pieces(tensor))
+
+
+def _pieces(tensor: torch.Tensor) -> list[torch.Tensor]:
+    bits = _bits(tensor)
+    return [bits[i : i + PIECE] for i in range(0, bits.numel(), PIECE)]
+
+
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a tensor in the order of its indices, flat."""
+    return tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8)
 
 
 def _step(path: str, key: Any) -> str:
     """One step down: `.name`, or `['1.weight']` and `[0]` where a dot or a number would be read in two ways."""
     return f"{path}.{key}" if isinstance(key, str) and key.isidentifier() else f"{path}[{key!r}]"
-
-
-def _add(update: Callable[[bytes | memoryview], None], piece: bytes | memoryview) -> None:
-    update(struct.pack("<q", len(piece)))  # its length first: "ab" + "c" is not "a" + "bc"
-    update(piece)
 
 
 def _plain_key(key: Any, path: str) -> str | int:
