@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -20,10 +19,9 @@ import filelock
 
 from . import checkpoint
 from .errors import Damaged, Error, Foreign, Hostile, Occupied, Unreadable, Unwritable
+from .places import TEMPORARY, Places
 
 UNUSABLE = (Damaged, Foreign, Hostile)  # but not Unreadable: a missing permission is no reason to move a file
-SNAPSHOT = re.compile(r"E(\d{3,})_net\.pt")
-TEMPORARY = ".unbroken-tmp"  # ours alone: files with it are deleted
 
 
 @dataclass(frozen=True)
@@ -36,16 +34,8 @@ class Found:
     rejected: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-class Shelf:
-    """A work dir. Paths are joined as text, because users look for the path that they typed."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.checkpoint = os.path.join(folder, "checkpoint.pt")
-        self.previous = os.path.join(folder, "checkpoint.prev.pt")
-        self.snapshots = os.path.join(folder, "checkpoints")
-        self.behind = os.path.join(self.snapshots, "left-behind")
-        self.record = os.path.join(folder, "run.json")
+class Shelf(Places):
+    """A work dir and all that changes in it."""
 
     def put(self, tree: dict[str, Any]) -> None:
         """Make this the newest state. Raises OSError or Damaged; the state before it stays whole then."""
@@ -64,10 +54,6 @@ class Shelf:
         sync_folder(self.snapshots)
         return path
 
-    def snapshot(self, epoch: int) -> str:
-        """Where the snapshot of an epoch lies."""
-        return os.path.join(self.snapshots, f"E{epoch:03d}_net.pt")
-
     def newest(self) -> Found | None:
         """The newest whole state, or None in a folder that never held one; reads only.
 
@@ -75,7 +61,7 @@ class Shelf:
         """
         damaged: dict[str, str] = {}
         found = _first_whole([self.checkpoint], damaged) or _later(
-            _first_whole([self.previous], damaged), _first_whole(self._kept(), damaged)
+            _first_whole([self.previous], damaged), _first_whole(self.kept(), damaged)
         )
         if found is None and (damaged or self._set_aside()):
             reasons = "; ".join(damaged.values()) or "all were set aside as damaged"
@@ -91,7 +77,7 @@ class Shelf:
 
     def later(self, step: int) -> list[str]:
         """The states later than a step, and the damaged ones, of which nobody knows."""
-        return [path for path in (self.checkpoint, self.previous, *self._kept()) if _step(path) > step]
+        return [path for path in (self.checkpoint, self.previous, *self.kept()) if _step(path) > step]
 
     def move_behind(self, path: str, *, copy: bool = False) -> str:
         """Move (or copy) a file to checkpoints/left-behind/ under a name that nothing has yet."""
@@ -169,12 +155,6 @@ class Shelf:
             _remove(fresh)  # room for the next try
             raise
         return fresh
-
-    def _kept(self) -> list[str]:
-        """The snapshots, the latest first."""
-        names = os.listdir(self.snapshots) if os.path.isdir(self.snapshots) else []
-        found = [(int(match[1]), name) for name in names if (match := SNAPSHOT.fullmatch(name))]
-        return [os.path.join(self.snapshots, name) for _, name in sorted(found, reverse=True)]
 
     def _set_aside(self) -> list[str]:
         folders = [folder for folder in (self.folder, self.snapshots) if os.path.isdir(folder)]

@@ -1,6 +1,8 @@
 """The public words, and the one line that each file says of itself"""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ FILES = sorted(Path(str(unbroken.__file__)).parent.glob("*.py"))
 
 
 def test_the_public_words_are_complete_and_sorted() -> None:
-    modules = {path.stem for path in FILES}
-    public = {name for name in vars(unbroken) if not name.startswith("_")} - modules
-    assert set(unbroken.__all__) == public
+    """Complete: what types and editors see, imported in the file, is what can be asked for."""
+    tree = ast.parse(Path(str(unbroken.__file__)).read_text())
+    ours = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1]
+    seen = {alias.asname or alias.name for node in ours for alias in node.names}
+    assert set(unbroken.__all__) == seen
     assert unbroken.__all__ == sorted(unbroken.__all__)
+    assert seen <= set(dir(unbroken))
 
 
 def test_the_public_words_are_these() -> None:
@@ -23,6 +28,22 @@ def test_the_public_words_are_these() -> None:
         "Epoch", "Error", "Every", "Feed", "Gradients", "Position", "Run", "Stopped", "load", "recorded",
     ]  # fmt: skip
     assert unbroken.load is checkpoint.read
+
+
+@pytest.mark.parametrize("word", unbroken.__all__)
+def test_a_public_word_is_what_its_file_calls_it(word: str) -> None:
+    assert getattr(unbroken, word).__name__ == {"load": "read"}.get(word, word)
+
+
+def test_a_word_that_is_not_public_is_an_error_of_attributes() -> None:
+    with pytest.raises(AttributeError, match="module 'unbroken' has no attribute 'Manager'"):
+        _ = unbroken.Manager
+
+
+def test_importing_the_package_and_its_errors_imports_no_torch() -> None:
+    program = "import sys, unbroken, unbroken.errors, unbroken.places; print('torch' in sys.modules, unbroken.Every())"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.stdout.startswith("False Every("), ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -1,0 +1,39 @@
+"""The names in a work dir: where its states, its record and what was left behind lie
+
+Knows the names alone and imports no torch, so that whoever only looks at a work dir need not wait for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+SNAPSHOT = re.compile(r"E(\d{3,})_net\.pt")
+TEMPORARY = ".unbroken-tmp"  # ours alone: files with it are deleted
+
+
+class Places:
+    """The places of a work dir. Paths are joined as text, because users look for the path that they typed."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.checkpoint = os.path.join(folder, "checkpoint.pt")
+        self.previous = os.path.join(folder, "checkpoint.prev.pt")
+        self.snapshots = os.path.join(folder, "checkpoints")
+        self.behind = os.path.join(self.snapshots, "left-behind")
+        self.record = os.path.join(folder, "run.json")
+        self.journal = os.path.join(folder, "journal.jsonl")
+
+    def snapshot(self, epoch: int) -> str:
+        """Where the snapshot of an epoch lies."""
+        return os.path.join(self.snapshots, f"E{epoch:03d}_net.pt")
+
+    def kept(self) -> list[str]:
+        """The snapshots that are there, the latest first."""
+        names = os.listdir(self.snapshots) if os.path.isdir(self.snapshots) else []
+        found = [(int(match[1]), name) for name in names if (match := SNAPSHOT.fullmatch(name))]
+        return [os.path.join(self.snapshots, name) for _, name in sorted(found, reverse=True)]
+
+    def states(self) -> list[str]:
+        """The states that are there: checkpoint.pt, the one before it, the snapshots from the latest on."""
+        return [path for path in (self.checkpoint, self.previous, *self.kept()) if os.path.lexists(path)]
