@@ -110,22 +110,24 @@ def _first(names: list[str]) -> str:
 
 
 def _reordered(saved_state: dict[str, Any], saved: Groups, live: Groups) -> dict[str, Any]:
-    """The same entries under the numbers that the live optimizer gives its parameters: 0, 1, 2, … over all groups."""
+    """The same entries under the numbers that torch gives the live parameters: 0, 1, 2, … over all groups."""
     then = {parameter: index for index, (parameter, _) in _indexed(saved_state, saved)}
     now = {parameter: number for number, (parameter, _) in enumerate(entry for group in live for entry in group)}
     moved = {index: now[parameter] for parameter, index in then.items()}
     groups = [
-        _group(group, [name for name, _ in before], [name for name, _ in after], now)
+        _group(group, [name for name, _ in before], [name for name, _ in after])
         for group, before, after in zip(saved_state["param_groups"], saved, live, strict=True)
     ]
     state = {moved.get(key, key): value for key, value in saved_state["state"].items()}
     return {**saved_state, "state": state, "param_groups": groups}
 
 
-def _group(group: dict[str, Any], before: list[str], after: list[str], now: Mapping[str, int]) -> dict[str, Any]:
+def _group(group: dict[str, Any], before: list[str], after: list[str]) -> dict[str, Any]:
+    """A group of as many parameters has the same numbers in any order; only names that torch recorded move."""
+    if "param_names" not in group:
+        return group
     place = {name: number for number, name in enumerate(before)}
-    own = {"param_names": [group["param_names"][place[name]] for name in after]} if "param_names" in group else {}
-    return {**group, **own, "params": [now[name] for name in after]}
+    return {**group, "param_names": [group["param_names"][place[name]] for name in after]}
 
 
 def _indexed(saved_state: dict[str, Any], saved: Groups) -> Iterator[tuple[int, list[Any]]]:
