@@ -1,0 +1,105 @@
+"""How saving and loading grow with the state, from 1 MB to 4 GB, against the disk's own rate measured beside it
+
+python -m benchmarks.growth [--largest 4096] [--rounds 3] [--folder .]. A save is all that happens behind the seam:
+hash, write, sync, read back, verify, rename. Beside it the same bytes go out by plain writes and one fsync, and come
+back by plain reads of a file that the page cache has let go of.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks import sitting
+from unbroken import checkpoint
+from unbroken.shelf import Shelf
+
+SMALLEST = 1
+"""Megabytes of the first state; each further one is four times as large."""
+PIECE = 1 << 24
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = sitting.parser(__doc__)
+    parser.add_argument("--largest", type=int, default=4096, help="megabytes of the last state")
+    parser.add_argument("--folder", help="where to write: the disk that is measured; by default the temporary one")
+    options = parser.parse_args(arguments)
+    largest, rounds = (4, 1) if options.quick else (options.largest, options.rounds or 5)
+    sitting.told()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        rows = [row(size, rounds, Path(folder)) for size in sizes(largest)]
+    head = ["state", "save, s", "plain write", "×", "s a GB", "load, s", "plain read", "×", "s a GB"]
+    sitting.table(head, rows)
+
+
+def sizes(largest: int) -> Iterator[int]:
+    size = SMALLEST
+    while size <= largest:
+        yield size
+        size *= 4
+
+
+def row(size: int, rounds: int, folder: Path) -> list[str]:
+    """The line of a size, in megabytes: medians, and medians of the ratios of each round."""
+    tree, shelf, copy = state(size), Shelf(str(folder)), folder / "plain"
+    tensors = list(tree["state_dict"].values())
+    shelf.put(tree)
+    write(tensors, copy)
+    contenders: dict[str, Callable[[], float]] = {
+        "save": partial(sitting.timed, partial(shelf.put, tree)),
+        "write": partial(sitting.timed, partial(write, tensors, copy)),
+        "load": partial(cold, Path(shelf.checkpoint), partial(checkpoint.read, shelf.checkpoint)),
+        "read": partial(cold, copy, partial(read, copy)),
+    }
+    times = sitting.turns(contenders, rounds)
+    return [f"{size} MB", *pair(times, size, "save", "write"), *pair(times, size, "load", "read")]
+
+
+def pair(times: sitting.Times, size: int, ours: str, plain: str) -> list[str]:
+    taken = sitting.median(times, ours)
+    ratio = f"{sitting.ratio(times, ours, plain):.2f}"
+    return [f"{taken:.3f}", f"{sitting.median(times, plain):.3f}", ratio, f"{taken / size * 1000:.2f}"]
+
+
+def state(size: int) -> dict[str, Any]:
+    """What a run of so many megabytes of weights would save, in tensors of at most 64 MB."""
+    block = torch.rand(min(size, 64) * 250_000, generator=torch.Generator().manual_seed(0))
+    weights = {f"layer{number}": block.clone() for number in range(max(1, size // 64))}
+    facts = {"epoch": 1, "batch": 0, "step": 1, "seed": 0, "settings": {}, "environment": {}}
+    return {**facts, "state_dict": weights, "kept": {}, "means": {}, "journal": {"length": 0, "sha256": ""}}
+
+
+def cold(path: Path, act: Callable[[], object]) -> float:
+    """Time a reading of a file of which the page cache holds nothing."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())  # dirty pages are not let go of
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return sitting.timed(act)
+
+
+def write(tensors: list[Tensor], path: Path) -> None:
+    """The same bytes to a new file, and onto the disk."""
+    path.unlink(missing_ok=True)
+    with path.open("wb", buffering=0) as file:
+        for tensor in tensors:
+            whole = memoryview(tensor.view(torch.uint8).numpy())
+            for start in range(0, len(whole), PIECE):
+                file.write(whole[start : start + PIECE])
+        os.fsync(file.fileno())
+
+
+def read(path: Path) -> None:
+    """All of it, into memory that is used again."""
+    piece = bytearray(PIECE)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(piece):
+            pass
+
+
+if __name__ == "__main__":
+    main()
