@@ -26,6 +26,14 @@ class Settings:
     """Begin the history at this file: checkpoint.pt, or a snapshot such as checkpoints/E1000_net.pt."""
     preset: Literal["laptop", "paper"] = "laptop"
     """Defaults for points, width, batch size and grasps an epoch: laptop for two CPU cores, paper for a GPU."""
+    explain: bool = False
+    """Say what a start would do: which state, what is restored, the learning rate ahead; train nothing."""
+    grace: float | None = None
+    """Seconds between a signal and the end of the process; a save that does not fit in is not begun."""
+    stop_file: str | None = None
+    """Stop, saved, once this file is there."""
+    max_hours: float | None = None
+    """Stop, saved, before so many hours have passed."""
     n_epochs: int = 3000
     """Epochs in all. Another number on resume wants --extend."""
     extend: Literal["hold", "stretch", "restart"] | None = None
@@ -62,8 +70,14 @@ class Settings:
     """A folder made by `python -m perpart.grasps make`; by default the set that ships with the package."""
     snapshot_every: int = 1000
     """Epochs between two snapshots that are kept for good."""
+    snapshots_kept: int | None = None
+    """Keep only so many of the latest snapshots. None: all of them."""
     save_minutes: float = 10.0
-    """Within an epoch, save when this many minutes have passed since the last save."""
+    """Within an epoch, save at least this often."""
+    save_stall: float = 0.01
+    """Within an epoch, save as often as training stands still for less than this share of the time."""
+    background: bool = True
+    """Write states beside the training; otherwise it waits until they are on the disk."""
     log_every: int = 50
     """Steps between two step records in journal.jsonl."""
     legs: Annotated[tuple[tuple[int, int], ...], tyro.conf.Suppress] = ()
@@ -74,8 +88,12 @@ class Settings:
         return {k: v for k, v in asdict(self).items() if k not in ONCE}
 
 
-ONCE = ("work_dir", "resume", "extend", "allow")
-FREE = ("num_workers", "n_epochs", "legs", "data", "snapshot_every", "save_minutes", "log_every")
+ONCE = ("work_dir", "resume", "extend", "allow", "explain", "grace", "stop_file", "max_hours")
+"""What belongs to a single start."""
+FREE = (
+    "num_workers", "n_epochs", "legs", "data", "snapshot_every", "snapshots_kept", "save_minutes", "save_stall",
+    "background", "log_every",
+)  # fmt: skip
 """What cannot change the numbers, or is told elsewhere: the length by --extend, the data by their fingerprint."""
 DERIVED = {"data_fingerprint", "samples", "epoch_size"}
 """What is recorded and compared beside the settings: facts of the data."""
@@ -105,10 +123,10 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
 
 def _recorded(recorded: dict[str, Any], where: str) -> Settings:
     known = {f.name for f in fields(Settings)} - set(ONCE)
-    if missing := known - recorded.keys():
+    if missing := known - recorded.keys() - set(FREE):  # a free one may be younger than the run
         raise Mistake(f"{where} is of another program's run: it records no {', '.join(sorted(missing))}")
     legs = tuple((a, b) for a, b in recorded["legs"])  # JSON knows lists only
-    return replace(Settings(), **{**{name: recorded[name] for name in known}, "legs": legs})
+    return replace(Settings(), **{**{name: recorded[name] for name in known & recorded.keys()}, "legs": legs})
 
 
 def _cli(arguments: Sequence[str] | None, default: Settings) -> Settings:

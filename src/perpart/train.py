@@ -38,8 +38,10 @@ def train(settings: Settings) -> None:
     with unbroken.Run(
         settings.work_dir, feed, epochs=settings.n_epochs, seed=settings.seed, resume=settings.resume,
         settings={**settings.record(), "data_fingerprint": fingerprint(grasps)}, free=FREE, allow=settings.allow,
-        save=unbroken.Every(minutes=settings.save_minutes), snapshot_every=settings.snapshot_every,
-        log_every=settings.log_every, summaries=True,
+        save=unbroken.Every(minutes=settings.save_minutes, stall=settings.save_stall, background=settings.background),
+        snapshots=unbroken.Keep(settings.snapshot_every, settings.snapshots_kept),
+        stop=unbroken.Stop(settings.stop_file, settings.max_hours, settings.grace),
+        log_every=settings.log_every, summaries=True, explain=settings.explain,
     ) as run:  # fmt: skip
         model = ContactCVAE(settings.width, settings.points, settings.latents).to(device)
         # Fused, foreach and plain Adam round differently: the choice is pinned, not left to the device.

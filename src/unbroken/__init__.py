@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import Error, Stopped
 from .every import Every
+from .keep import Keep
 from .position import Position
+from .stop import Stop
 
 if TYPE_CHECKING:
     from .checkpoint import read as load
@@ -15,7 +17,20 @@ if TYPE_CHECKING:
     from .run import Run
     from .state import Gradients
 
-__all__ = ["Epoch", "Error", "Every", "Feed", "Gradients", "Position", "Run", "Stopped", "load", "recorded"]
+__all__ = [
+    "Epoch",
+    "Error",
+    "Every",
+    "Feed",
+    "Gradients",
+    "Keep",
+    "Position",
+    "Run",
+    "Stop",
+    "Stopped",
+    "load",
+    "recorded",
+]
 
 # These need torch, which takes seconds to import: they are fetched when they are first asked for.
 _HOMES = {

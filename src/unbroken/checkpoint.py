@@ -22,7 +22,8 @@ from . import state
 from .errors import Damaged, Foreign, Hostile, Missing, Unreadable
 
 FORMAT = 1
-FACTS = {"epoch": int, "batch": int, "step": int, "seed": int, "settings": dict, "journal": dict, "kept": dict}
+FACTS = {"epoch": int, "batch": int, "step": int, "seed": int, "settings": dict, "journal": dict, "kept": dict,
+         "parameters": dict}  # fmt: skip
 WELL_KNOWN = {"model": "state_dict", "optimizer": "optimizer", "scheduler": "scheduler"}  # name kept: key in the file
 RESERVED = {*FACTS, "format", "state_dict", "means", "environment", "saved", "digest"}
 PASSING = {"saved", "digest", "environment", "journal", "settings"}  # of a session, not of training: not compared

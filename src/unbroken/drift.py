@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -25,21 +24,23 @@ def plain(settings: Mapping[str, Any]) -> Settings:
         raise Misuse(f"settings are numbers, strings, lists and dicts: {reason}") from reason
 
 
-def compare(old: Settings, new: Settings, free: Collection[str], allow: Collection[str]) -> list[str]:
-    """The lines to say about changes that are allowed; none when nothing changed.
+def compare(
+    tree: Mapping[str, Any], settings: Settings, machine: Settings, free: Collection[str], allow: Collection[str]
+) -> list[str]:
+    """The lines to say about changes that are allowed, of settings and of the machine; none when nothing changed.
 
-    free: settings that cannot change the numbers, of which nothing is said. allow: those that the user let change.
-    Raises Drift with a table of old and new when any other setting differs.
+    free: settings that cannot change the numbers, of which nothing is said. allow: what the user lets change, by name;
+    `machine` stands for all that `environment` told of it. Raises Drift with a table of old and new when anything else
+    differs.
     """
-    changed = {name: (old.get(name, ABSENT), new.get(name, ABSENT)) for name in {**old, **new} if name not in free}
-    changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
-    refused = [name for name in changed if name not in allow]
+    changed = {**_changed(tree["settings"], settings, free), **_changed(tree["environment"], machine, ())}
+    allowed = {*allow, *(machine if "machine" in allow else ())}
+    refused = {name: pair for name, pair in changed.items() if name not in allowed}
     if refused:
         names = " ".join(name.replace("_", "-") for name in refused)
         raise Drift(
-            "these settings would make another run than the one that is recorded:\n"
-            f"{_table({name: changed[name] for name in refused})}\n"
-            f"leave them out to go on as recorded, take another work dir, or allow them by name: --allow {names}"
+            f"this would be another run than the one that is recorded:\n{_table(refused)}\n"
+            f"{_way_back(refused, machine)}, or allow it by name: --allow {names}"
         )
     return [f"allowed to change: {name} from {a} to {b}" for name, (a, b) in changed.items()]
 
@@ -58,30 +59,38 @@ def environment() -> dict[str, Any]:
     """What of the machine and its software can change bits."""
     cuda = torch.cuda.is_available()
     return {
-        "python": platform.python_version(),
+        "python": ".".join(platform.python_version_tuple()[:2]),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        "cores": os.cpu_count(),
+        "onednn": torch.backends.mkldnn.enabled,
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
         "cuda": torch.version.cuda if cuda else None,
+        "cudnn": torch.backends.cudnn.version() if cuda else None,
         "matmul": torch.get_float32_matmul_precision(),
+        "tf32": torch.backends.cudnn.allow_tf32,
     }
 
 
-def moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The lines to say about another machine or other versions: the run goes on, but sums may round differently."""
-    names = [name for name in {**old, **new} if name != "cores" and old.get(name) != new.get(name)]
-    if not names:
-        return []
-    changes = ", ".join(f"{name} {old.get(name)} -> {new.get(name)}" for name in names)
-    return [f"not the machine that saved this state: {changes}; sums may round differently from here on"]
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any], free: Collection[str]) -> dict[str, tuple[Any, Any]]:
+    pairs = {name: (old.get(name, ABSENT), new.get(name, ABSENT)) for name in {**old, **new} if name not in free}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _way_back(refused: Collection[str], machine: Mapping[str, Any]) -> str:
+    """What else the user can do than to allow it."""
+    ways: list[str] = []
+    if any(name not in machine for name in refused):
+        ways.append("leave these settings out to go on as recorded, or take another work dir")
+    if any(name in machine for name in refused):
+        ways.append("go back to that machine and those versions, since sums may round differently here")
+    return "; ".join(ways)
 
 
 def _table(changed: Mapping[str, tuple[Any, Any]]) -> str:
-    rows = [("setting", "recorded", "given"), *((n, str(a), str(b)) for n, (a, b) in changed.items())]
+    rows = [("name", "recorded", "now"), *((n, str(a), str(b)) for n, (a, b) in changed.items())]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
     return "\n".join(("  " + "  ".join(row)).rstrip() for row in padded)

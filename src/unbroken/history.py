@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from . import checkpoint
-from .errors import Misuse
-from .journal import Journal
+from .errors import Error, Misuse
+from .journal import Journal, Mark
 from .shelf import Found, Shelf
 
+CRASHES = 3
+PEACE = ("finished", "left")
 Say = Callable[[str], None]
 Session = dict[str, Any]
 
@@ -23,7 +25,7 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     """
     if resume is None:
         return shelf.newest()
-    wished = Found(resume, checkpoint.read(resume))
+    wished = Found(resume, checkpoint.read(resume), "which was asked for")
     last = next((s for s in reversed(sessions) if s["resume"]), None)  # an older wish was overruled by it
     granted = last if last and _granted(shelf, last, wished) else None
     newest = shelf.newest() if granted else None
@@ -42,6 +44,51 @@ def allow(found: Found, epochs: int) -> None:
             f"{epochs} epochs were asked for, but {done} are done in {found.path}: "
             f"ask for at least {done}, or resume from an earlier snapshot"
         )
+
+
+def possess(shelf: Shelf, found: Found | None, again: bool, sessions: list[Session], say: Say) -> Mark | None:
+    """Prepare the work dir for going on from a state, or for a new run: what is damaged, later or of another history
+    is moved out of the way. again: begin the history at that state. The journal's mark to go on after."""
+    journal = Journal(shelf.journal)
+    if found is None:
+        anew(shelf, journal, sessions, say)
+        return None
+    if warning := poisoned(shelf, found, sessions):
+        say(warning)
+    shelf.set_aside(found, say)
+    if again:
+        branch(shelf, journal, found, say)
+    return settle(shelf, journal, found, say)
+
+
+def poisoned(shelf: Shelf, found: Found, sessions: list[Session]) -> str | None:
+    """What to say when the last sessions that began at this state all crashed before they had saved another one."""
+    crashed: list[Session] = []
+    for session in reversed(sessions):
+        how = session["ended"]["how"] if session["ended"] else "killed"
+        if session["state"] != found.tree["digest"] or how in PEACE or how.startswith("stopped by"):
+            break
+        crashed.append(session)
+    if len(crashed) < CRASHES:
+        return None
+    how = crashed[0]["ended"]["how"] if crashed[0]["ended"] else "it was killed, or died without a word"
+    return (
+        f"Warning: the last {len(crashed)} sessions from {found.path} ended before another state was saved ({how}). If "
+        f"the state itself is the reason, go back to an older one: --resume {_older(shelf, found)}"
+    )
+
+
+def _older(shelf: Shelf, found: Found) -> str:
+    """The newest state before this one; a pattern where none is left."""
+    before = (path for path in shelf.states() if path != found.path)
+    return next((path for path in before if _whole_before(path, found)), shelf.snapshots + "/E…_net.pt")
+
+
+def _whole_before(path: str, found: Found) -> bool:
+    try:
+        return checkpoint.read(path)["step"] < found.tree["step"]
+    except Error:
+        return False
 
 
 def branch(shelf: Shelf, journal: Journal, found: Found, say: Say) -> None:
@@ -64,7 +111,7 @@ def anew(shelf: Shelf, journal: Journal, sessions: list[Session], say: Say) -> N
         say(f"{journal.path} belongs to no state: moved to {shelf.move_behind(journal.path)}")
 
 
-def settle(shelf: Shelf, journal: Journal, found: Found, say: Say) -> dict[str, Any] | None:
+def settle(shelf: Shelf, journal: Journal, found: Found, say: Say) -> Mark | None:
     """The journal's mark to go on after, once the records before it are in the work dir.
 
     A state from another folder brings the records that lie beside it; where none do, the journal begins anew.

@@ -50,14 +50,17 @@ class Journal:
         self._lines.append(line)
 
     def mark(self) -> Mark:
-        """What a checkpoint stores to vouch for everything written so far, after it is safe on disk.
+        """What a checkpoint stores to vouch for everything written so far; true once it is synced.
 
         Raises OSError when the disk does not take it.
         """
         self._lines.drain()
+        return {"length": self._length, "sha256": self._hash.hexdigest()}
+
+    def sync(self) -> None:
+        """What marks vouch for survives a power cut from here on. Raises OSError."""
         if self._lines.file is not None:
             shelf.sync(self._lines.file)
-        return {"length": self._length, "sha256": self._hash.hexdigest()}
 
     def close(self) -> None:
         self._lines.close()

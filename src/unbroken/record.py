@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -44,13 +45,16 @@ class Record:
         self._shelf.write_record(self._content)
         self._open = True
 
-    def end(self, how: str, position: Position) -> None:
-        """The session ends, and says how; nothing where none began."""
+    def end(self, how: str, position: Position, say: Callable[[str], None]) -> None:
+        """The session ends, and is told how; nothing where none began. A failure is said: no state needs this file."""
         if not self._open:
             return
         self._open = False
         self.sessions[-1]["ended"] = {"at": _now(), "how": how, **asdict(position)}
-        self._shelf.write_record(self._content)
+        try:
+            self._shelf.write_record(self._content)
+        except OSError as reason:
+            say(f"Warning: {self._shelf.record} could not be written ({reason}); the states do not need it")
 
 
 def _now() -> str:

@@ -21,16 +21,19 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from . import checkpoint, drift, history, ranks, seeds, signals, state
+from . import checkpoint, drift, explain, history, optimizers, ranks, resume, seeds, signals, slurm, state
 from .epoch import Epoch
 from .errors import Misuse, Stopped, Unwritable
 from .every import Every
 from .feed import Feed
+from .keep import Keep
 from .means import Number
 from .position import Position
 from .record import Record
 from .shelf import Found, Shelf
+from .stop import Notice, Stop
 from .story import Story
+from .strays import Strays
 from .writer import Writer
 
 UNSAVED = 74  # the exit code of a run whose last state could not be written (EX_IOERR of sysexits.h)
@@ -42,8 +45,9 @@ class Run:
     work_dir: where all files go. feed: the data. epochs: how many in all. seed: decides order and randomness.
     resume: begin the history at this file instead of the newest state. settings: plain values recorded at birth and
     compared on resume; those named in `free` may differ in silence, those named in `allow` may differ and are told.
-    save: when. snapshot_every: epochs between two snapshots kept for good. log_every: steps between two step records
-    in the journal. summaries: mirror the journal to TensorBoard.
+    save, snapshots, stop: when states are saved, which are kept for good, and when the run stops by itself.
+    log_every: steps between two step records in the journal. summaries: mirror the journal to TensorBoard.
+    explain: say what a start would do, loop over no epoch, and change nothing in the work dir.
 
     Entering, and beginning the loop, raise the errors of `unbroken.errors` before a state in the work dir is touched.
     """
@@ -60,17 +64,22 @@ class Run:
         free: Collection[str] = (),
         allow: Collection[str] = (),
         save: Every | None = None,
-        snapshot_every: int = 1000,
+        snapshots: Keep | None = None,
+        stop: Stop | None = None,
         log_every: int = 50,
         summaries: bool = False,
+        explain: bool = False,
     ) -> None:
-        _check(epochs=epochs, snapshot_every=snapshot_every, log_every=log_every, seed=seed + 1)
+        if min(epochs, log_every, seed + 1) < 1:
+            raise Misuse(f"epochs {epochs}, log_every {log_every}, seed {seed}: at least 1, 1 and 0")
         self.shelf, self.feed, self.epochs, self.seed = Shelf(work_dir), feed, epochs, seed
         self.settings = drift.plain({"seed": seed, **feed.facts(), **(settings or {})})
+        self.environment = drift.environment()
         self.position = Position()
-        self._resume, self._free, self._allow = resume, free, allow
+        self._resume, self._free, self._allow, self._explain = resume, free, allow, explain
+        self._stops = stop or Stop()
         self._story = Story(work_dir, epochs, feed.batches, log_every, summaries)
-        self._writer = Writer(self.shelf, save or Every(), snapshot_every, self.say)
+        self._writer = Writer(self.shelf, save or Every(), snapshots or Keep(), self.say, self._story.settle)
         self._parts: dict[str, state.Stateful] = {}
         self._found: Found | None = None
         self._epoch: Epoch | None = None
@@ -84,11 +93,12 @@ class Run:
         if self._resume is not None:
             checkpoint.read(self._resume)  # before the lock: a wrong path leaves no trace
         with ExitStack() as stack:
-            stack.enter_context(self.shelf.locked())
+            if not self._explain:
+                stack.enter_context(self.shelf.locked(self.say))
             self._record = Record(self.shelf)
             self._found = history.choose(self.shelf, self._resume, self._record.sessions, self.say)
             self._compare()
-            self._wish = stack.enter_context(signals.heeded())
+            self._notice = Notice(stack.enter_context(signals.heeded()), self._stops)
             stack.enter_context(seeds.borrowed())
             stack.enter_context(seeds.pinned())
             self._stack = stack.pop_all()
@@ -107,7 +117,10 @@ class Run:
                 error = late
                 raise
             finally:
-                self._close(error)
+                self._batches.close()  # ends the data workers
+                self._writer.close()
+                self._record.end(self._how(error), self.position, self.say)
+                self._story.close()
 
     def keep(self, **parts: object) -> None:
         """Name what must survive: model, optimizer, scheduler, and whatever else has a state_dict.
@@ -122,6 +135,9 @@ class Run:
     def __iter__(self) -> Iterator[Epoch]:
         if not self._entered or self._begun:
             raise Misuse("a run is looped over once, and inside its with block")
+        if self._explain:
+            self.say(*explain.fit(self._parts, self._found))
+            return iter(())
         if not self.finished:
             self._begin()
         return self
@@ -134,8 +150,9 @@ class Run:
             raise StopIteration
         self.say("--- starting Epoch # %03d" % self.position.epoch)  # noqa: UP031 (the field's own format)
         self._sow(seeds.For.BEFORE, self.position)
-        after = partial(self._sow, seeds.For.AFTER)
-        self._epoch = Epoch(self.position, self.feed.batches, self._seam, self._fetch, after)
+        self._epoch = Epoch(
+            self.position, self.feed.batches, self._seam, self._fetch, after=partial(self._sow, seeds.For.AFTER)
+        )
         return self._epoch
 
     def log(self, values: Mapping[str, Number] | None = None, **named: Any) -> None:
@@ -143,76 +160,71 @@ class Run:
         named group (`valid={...}`) counts with its latest value. Tensors are scalars; no call waits for a GPU."""
         self._story.log(values or {}, named)
 
-    def say(self, line: str) -> None:
-        """Print a line, and write it to train.log."""
-        self._story.say(line)
+    def say(self, *lines: str) -> None:
+        """Print lines, and write them to train.log."""
+        for line in lines:
+            self._story.say(line)
 
     @property
     def finished(self) -> bool:
         """Whether every epoch is done."""
-        return (self._found.tree["epoch"] if self._found else self.position.epoch) >= self.epochs
+        return (self._found.position if self._found else self.position).epoch >= self.epochs
+
+    @property
+    def saved(self) -> Position | None:
+        """The last position that is known to be safe on the disk."""
+        return self._writer.saved
 
     # ---- the past
 
     def _compare(self) -> None:
-        """Refuse to go on as another run."""
-        if (found := self._found) is not None:
-            history.allow(found, self.epochs)
-            notes = drift.compare(found.tree["settings"], self.settings, self._free, self._allow)
-            drift.inside(found.tree, {"seed": self.seed, **self.feed.facts()}, found.path)
-            for line in [*notes, *drift.moved(found.tree["environment"], drift.environment())]:
-                self.say(line)
+        """Refuse to go on as another run; where that is only asked, say what would happen."""
+        found, batches = self._found, self.feed.batches
+        told = explain.choice(self.shelf.folder, found, self.epochs, batches, self._changes)
+        self.say(*(told if self._explain else self._changes()))
+
+    def _changes(self) -> list[str]:
+        """What changed since the state was saved, and may. Raises Misuse and Drift for what may not."""
+        if (found := self._found) is None:
+            return []
+        history.allow(found, self.epochs)
+        drift.inside(found.tree, {"seed": self.seed, **self.feed.facts()}, found.path)
+        return drift.compare(found.tree, self.settings, self.environment, self._free, self._allow)
 
     def _begin(self) -> None:
         """Load the past, then take possession of the work dir; what does not fit changes nothing there."""
-        found = self._found
-        lines = self._restore(found) if found else []
+        lines = self._restore(self._found) if self._found else []
         try:
-            self._possess(found)
+            self._possess(self._found)
         except OSError as reason:
             raise Unwritable(f"the work dir {self.shelf.folder} cannot be written: {reason}") from reason
         self._begun, self._found = True, None  # what was found is as large as the model: not kept beside it
-        for line in lines:
-            self.say(line)
+        self._strays = Strays(self._parts)
+        self.say(*lines)
         self._batches = self.feed.stream(self.seed, self.position, self.epochs)
 
-    def _possess(self, found: Found | None) -> None:
-        """Make the folder this run's: set aside, leave behind, cut the journal back, save."""
-        mark = None
-        if found is None:
-            history.anew(self.shelf, self._story.journal, self._record.sessions, self.say)
-        else:
-            self.shelf.set_aside(found, self.say)
-            if self._resume is not None:
-                history.branch(self.shelf, self._story.journal, found, self.say)
-            mark = history.settle(self.shelf, self._story.journal, found, self.say)
-        self._story.open(mark, self.position)
-        if found is None or found.path != self.shelf.checkpoint or found.tree["settings"] != self.settings:
-            self._writer.first(self._tree())
-        self._record.begin(self._resume, found, {"settings": self.settings, "environment": drift.environment()})
-
     def _restore(self, found: Found) -> list[str]:
-        """Give every kept part its state; the lines that say of each what is true."""
-        tree, kept = found.tree, checkpoint.parts(found.tree)
-        lines = ["Resuming from epoch %d" % tree["epoch"]]  # noqa: UP031
-        for name, part in sorted(self._parts.items(), key=lambda item: item[0] == "model"):
-            if name in kept:
-                state.restore(name, part, kept[name])
-                lines.append(f"Load model from {found.path}" if name == "model" else f"Loaded {name} state")
-            else:
-                lines.append(f"Warning: {found.path} holds no {name} state: the {name} starts fresh")
-        for name in sorted(kept.keys() - self._parts.keys()):
-            lines.append(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
-        self._story.means.load_state_dict(tree["means"])
-        self.position = Position(tree["epoch"], tree["batch"], tree["step"])
+        lines = resume.restore(self._parts, found)
+        self._story.means.load_state_dict(found.tree["means"])
+        self.position = found.position
         return lines
 
+    def _possess(self, found: Found | None) -> None:
+        """Make the folder this run's: its journal goes on from the state's mark, and a whole state is in it."""
+        mark = history.possess(self.shelf, found, self._resume is not None, self._record.sessions, self.say)
+        self._story.open(mark, self.position)
+        facts = {"settings": self.settings, "environment": self.environment}
+        there = found is not None and found.path == self.shelf.checkpoint and facts.items() <= found.tree.items()
+        self._writer.first(self.position, None if there else self._tree)
+        self._writer.foresee(self.position.epoch, self.epochs)
+        self._record.begin(self._resume, found, facts)
+
     def _tree(self) -> dict[str, Any]:
-        """The whole state, copied: true at the seam and unchanged by what follows."""
+        """The whole state, as it stands in the live parts: true at the seam alone."""
         parts = checkpoint.layout({name: part.state_dict() for name, part in self._parts.items()})
         told = {"means": self._story.means.state_dict(), "journal": self._story.mark()}
-        facts = {"seed": self.seed, "settings": self.settings, "environment": drift.environment()}
-        return state.snapshot({**asdict(self.position), **parts, **told, **facts})
+        facts = {"seed": self.seed, "settings": self.settings, "environment": self.environment}
+        return {**asdict(self.position), **parts, "parameters": optimizers.described(self._parts), **told, **facts}
 
     # ---- the seam
 
@@ -221,7 +233,7 @@ class Run:
         if position != self.position:
             self.position = position
             self._story.batch_done(position, self.feed.epoch_size)
-        if self._wish.signal is not None:
+        if self._notice.given(self._writer.cost):
             self._stop()
         elif self._writer.overdue():
             self._writer.save(position, self._tree)
@@ -240,19 +252,18 @@ class Run:
         if not epoch.exhausted:  # what was fetched ahead belongs to the batches that were given up
             self._batches = self.feed.stream(self.seed, self.position, self.epochs)
         self._story.epoch_done(self.position, epoch.seconds)
+        self.say(*self._strays.warnings())
         self._writer.commit(self.position, self._tree, last=self.finished)
-        if self._wish.signal is not None and not self.finished:
+        if self._notice.given(self._writer.cost) and not self.finished:
             self._stop()
 
     def _stop(self) -> None:
-        """Obey the wish: save, say where the run stands and how to go on, leave."""
-        self._writer.save(self.position, self._tree)
-        where = f"{self.position.epoch} epochs and {self.position.batch} of {self.feed.batches} batches are done"
-        if self._writer.failed:
-            self.say(f"Stopped by {self._wish.name}: {where}, but they could not be saved")
-            raise Stopped(UNSAVED)
-        self.say(f"Stopped by {self._wish.name}: {where}, saved in {self.shelf.checkpoint}; the same command goes on")
-        raise Stopped(self._wish.code)
+        """Obey the notice: save, say where the run stands and how to go on, leave."""
+        self._writer.finish(self.position, self._tree, within=self._notice.left())
+        self.say(f"Stopped by {self._notice.name}: {self._writer.standing(self.position, self.feed.batches)}")
+        if self._notice.name == "SIGUSR1":
+            slurm.requeue(self.say)
+        raise Stopped(UNSAVED if self._writer.failed else self._notice.code)
 
     # ---- the end
 
@@ -263,38 +274,26 @@ class Run:
         else:
             epoch.settle()
             self._seam(epoch.position)
-            self._writer.save(self.position, self._tree)
-        if self._writer.failed:
-            raise Stopped(UNSAVED)
+            self._finish()
 
     def _end(self) -> None:
         if not self._begun:
             return history.finished(self._found, self.epochs, self.say)
-        self._writer.save(self.position, self._tree)  # tries once more, if the last one failed
-        if self._writer.failed:
-            raise Stopped(UNSAVED)
+        self._finish()
         self.say(f"Finished: all {self.epochs} epochs are done, saved in {self.shelf.checkpoint}")
 
-    def _close(self, error: BaseException | None) -> None:
-        self._batches.close()  # ends the data workers
-        try:
-            self._record.end(self._how(error), self.position)
-        except OSError as reason:
-            self.say(f"Warning: {self.shelf.record} could not be written ({reason}); the states do not need it")
-        self._story.close()
+    def _finish(self) -> None:
+        """Leave with the newest state on the disk, or with the exit code that says it is not; tries once more."""
+        self._writer.finish(self.position, self._tree)
+        if self._writer.failed:
+            raise Stopped(UNSAVED)
 
     def _how(self, error: BaseException | None) -> str:
         if isinstance(error, Stopped):
-            return f"stopped by {self._wish.name}"
+            return f"stopped by {self._notice.name}"
         if error is not None:
             return f"{type(error).__name__}: {error}"
         return "finished" if self.finished else "left"
 
     def _sow(self, purpose: seeds.For, position: Position) -> None:
         seeds.sow(self.seed, purpose, position.epoch, position.batch, ranks.rank())
-
-
-def _check(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise Misuse(f"{name} is {number}: it is at least 1" if name != "seed" else "a seed is at least 0")

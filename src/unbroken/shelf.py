@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-import filelock
-
-from . import checkpoint
-from .errors import Damaged, Error, Foreign, Hostile, Occupied, Unreadable, Unwritable
-from .places import TEMPORARY, Places
+from . import checkpoint, lock
+from .errors import Damaged, Error, Foreign, Hostile, Unreadable, Unwritable
+from .places import SNAPSHOT, TEMPORARY, Places
+from .position import Position
 
 UNUSABLE = (Damaged, Foreign, Hostile)  # but not Unreadable: a missing permission is no reason to move a file
 
 
 @dataclass(frozen=True)
 class Found:
-    """A whole state and where it lies, the path as the user typed its folder; and the newer ones that are not whole,
-    with the reason of each."""
+    """A whole state and where it lies, the path as the user typed its folder; why this one; and the newer ones that
+    are not whole, with the reason of each."""
 
     path: str
     tree: dict[str, Any]
+    why: str = "the newest whole state"
     rejected: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def position(self) -> Position:
+        return Position(self.tree["epoch"], self.tree["batch"], self.tree["step"])
 
 
 class Shelf(Places):
@@ -48,7 +51,7 @@ class Shelf(Places):
     def put_snapshot(self, tree: dict[str, Any]) -> str:
         """Keep this state for good, as checkpoints/E1000_net.pt: a file of its own, no link to checkpoint.pt, so
         that whatever befalls one of them spares the other."""
-        os.makedirs(self.snapshots, exist_ok=True)
+        _made(self.snapshots)
         path = self.snapshot(tree["epoch"])
         os.replace(self._written(tree, path), path)
         sync_folder(self.snapshots)
@@ -81,7 +84,7 @@ class Shelf(Places):
 
     def move_behind(self, path: str, *, copy: bool = False) -> str:
         """Move (or copy) a file to checkpoints/left-behind/ under a name that nothing has yet."""
-        os.makedirs(self.behind, exist_ok=True)
+        _made(self.behind)
         target = _free(os.path.join(self.behind, os.path.basename(path)))
         if copy:
             self.copy(path, target)
@@ -127,24 +130,35 @@ class Shelf(Places):
         sync_folder(self.folder)
 
     @contextmanager
-    def locked(self) -> Generator[None]:
-        """Hold the work dir against a second trainer; the system lets go of a dead holder's lock.
+    def locked(self, say: Callable[[str], None]) -> Generator[None]:
+        """Hold the work dir against a second trainer, and clear away what a killed one left half written.
 
         Raises Occupied with the holder, Unwritable when the folder cannot be made or written.
         """
         try:
-            os.makedirs(self.folder, exist_ok=True)
-            lock = filelock.FileLock(os.path.join(self.folder, "run.lock"), blocking=False)
-            lock.acquire()
-        except filelock.Timeout:
-            raise Occupied(f"{self.folder} is held by another trainer{self._holder()}") from None
+            _made(self.folder)
         except OSError as reason:
-            raise Unwritable(f"the work dir {self.folder} cannot be written: {reason.strerror}") from reason
-        try:
+            raise Unwritable(f"the work dir {self.folder} cannot be made: {reason.strerror}") from reason
+        with lock.held(os.path.join(self.folder, "run.lock"), say):
             self._sweep()
             yield
-        finally:
-            lock.release()
+
+    def drop(self, surplus: Callable[[list[int]], list[int]]) -> None:
+        """Delete the snapshots of the epochs that a choice among all kept ones names."""
+        kept = {int(match[1]): path for path in self.kept() if (match := SNAPSHOT.fullmatch(os.path.basename(path)))}
+        for epoch in surplus(list(kept)):
+            os.remove(kept[epoch])
+
+    def shortage(self, files: int) -> str | None:
+        """What to say when the disk has no room for the next save, or for so many more files; None when it has."""
+        if not os.path.exists(self.checkpoint):
+            return None
+        size, free = os.path.getsize(self.checkpoint), shutil.disk_usage(self.folder).free
+        beside = 1 if os.path.exists(self.previous) else 2  # the state before this one, and the one being written
+        if free < size * (beside + files):
+            when = "the next save" if free < size * beside else f"{files} more snapshots"
+            return f"Warning: {self.folder} has {free:,} bytes free, a state takes {size:,}: not enough for {when}"
+        return None
 
     def _written(self, tree: dict[str, Any], path: str) -> str:
         fresh = path + TEMPORARY
@@ -159,11 +173,6 @@ class Shelf(Places):
     def _set_aside(self) -> list[str]:
         folders = [folder for folder in (self.folder, self.snapshots) if os.path.isdir(folder)]
         return [name for folder in folders for name in os.listdir(folder) if ".pt.damaged" in name]
-
-    def _holder(self) -> str:
-        sessions = (self.read_record() or {}).get("sessions", [])
-        last = next((session for session in sessions[-1:] if session["ended"] is None and _lives(session)), None)
-        return f": pid {last['pid']} on {last['host']}, since {last['began']}" if last else ""
 
     def _sweep(self) -> None:
         """What a killed save left behind; only the holder of the lock may judge that nobody writes it."""
@@ -187,6 +196,15 @@ def sync_folder(folder: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _made(folder: str) -> None:
+    """Make a folder, and those above it, so that their names survive a power cut."""
+    if folder and not os.path.isdir(folder):
+        above = os.path.dirname(folder.rstrip("/"))
+        _made(above)
+        os.makedirs(folder, exist_ok=True)
+        sync_folder(above)
 
 
 def _first_whole(paths: list[str], damaged: dict[str, str]) -> Found | None:
@@ -218,19 +236,6 @@ def _link(old: str, new: str) -> None:
     _remove(fresh)
     os.link(old, fresh)
     os.replace(fresh, new)
-
-
-def _lives(session: Mapping[str, Any]) -> bool:
-    """Whether a session's process is there, as far as it can be told: not of another machine's."""
-    if session["host"] != platform.node():
-        return True
-    try:
-        os.kill(session["pid"], 0)
-    except ProcessLookupError:
-        return False  # killed; whoever holds the lock has not yet signed
-    except PermissionError:
-        return True  # another user's
-    return True
 
 
 def _free(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,9 +14,10 @@ HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class Wish:
-    """The wish to stop: which signal came first, if any."""
+    """The wish to stop: which signal came first, if any, and when (by the monotonic clock)."""
 
     signal: int | None = None
+    at: float = 0.0
 
     @property
     def name(self) -> str:
@@ -39,7 +41,8 @@ def heeded() -> Generator[Wish]:
             # Not an exception: it would unwind through whatever a save or a data worker's end is in the middle of.
             os.write(1, SHOW_CURSOR if os.isatty(1) else b"")
             os._exit(128 + number)
-        wish.signal = wish.signal or number
+        if wish.signal is None:
+            wish.at, wish.signal = time.monotonic(), number
         # Not print: a handler may run in the middle of another print, and buffered files cannot be entered twice.
         again = "; once more leaves at once" if number == signal.SIGINT else ""
         os.write(2, f"\n{signal.Signals(number).name}: stopping after this batch{again}\n".encode())

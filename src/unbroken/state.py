@@ -127,7 +127,11 @@ def digest(tree: Tree) -> str:
     with ThreadPoolExecutor(THREADS) as pool:
         walk = [(path, leaf, _hashed(leaf, pool)) for path, leaf in leaves(tree)]
         for path, leaf, hashes in walk:
-            for word in (path.encode(), _head(leaf), b"".join(h if isinstance(h, bytes) else h.result() for h in hashes)):
+            for word in (
+                path.encode(),
+                _head(leaf),
+                b"".join(h if isinstance(h, bytes) else h.result() for h in hashes),
+            ):
                 total.update(struct.pack("<q", len(word)))  # its length first: "ab" + "c" is not "a" + "bc"
                 total.update(word)
     return total.hexdigest()

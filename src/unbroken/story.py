@@ -72,13 +72,17 @@ class Story:
         self.say(f"epoch {position.epoch}/{self._epochs}  {brief(_headline(record))}  {seconds:.1f} s")
 
     def mark(self) -> Mark:
-        """Everything told so far is safe on disk; what a checkpoint stores to vouch for it."""
-        if self._summaries:
-            self._summaries.flush()
-            if self._summaries.failure:
-                self.say(f"Warning: the TensorBoard mirror ends here ({self._summaries.failure}); the journal goes on")
-                self._summaries = None
+        """What a checkpoint stores to vouch for all that was told. Raises OSError when the disk does not take it."""
+        if self._summaries and self._summaries.failure:
+            self.say(f"Warning: the TensorBoard mirror ends here ({self._summaries.failure}); the journal goes on")
+            self._summaries = None
         return self.journal.mark()
+
+    def settle(self) -> None:
+        """Everything that marks vouch for is safe on disk from here on; also beside the loop. Raises OSError."""
+        self.journal.sync()
+        if (mirror := self._summaries) is not None:  # the loop may give it up meanwhile
+            mirror.flush()
 
     def _write(self, at: str, position: Position, values: dict[str, Any], times: dict[str, float]) -> None:
         place = {"at": at, "epoch": position.epoch, "step": position.step}

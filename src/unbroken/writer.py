@@ -1,60 +1,177 @@
-"""When states are saved, and what becomes of a save that fails"""
+"""Saving: a copy at the seam, all else in the background; and what becomes of a save that fails
+
+One save is under way at a time. A state that is due meanwhile waits, and a newer one takes its place: it is copied at
+the first seam where the writer is free. Host memory holds one copy of the state and no more.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, NamedTuple
 
+from .buffers import Buffers
 from .errors import Damaged, Unwritable
-from .every import Every
+from .every import Cost, Every
+from .keep import Keep
 from .position import Position
 from .shelf import Shelf
 
 FAILURES = (OSError, RuntimeError, Damaged)  # torch.save says RuntimeError when its file cannot grow
+Tree = Callable[[], dict[str, Any]]
+
+
+class Outcome(NamedTuple):
+    """What became of one save: whether checkpoint.pt holds it, and what went wrong."""
+
+    saved: bool
+    warnings: list[str]
+    seconds: float
 
 
 class Writer:
     """Puts states on the shelf. A save that fails does not end training: the state before it is whole, the failure is
-    said, and the next save tries again."""
+    said at the next seam, and the next save tries again.
 
-    def __init__(self, shelf: Shelf, when: Every, snapshot_every: int, say: Callable[[str], None]) -> None:
+    settle: makes durable what a state vouches for (the journal), before the state itself is.
+    """
+
+    def __init__(
+        self, shelf: Shelf, when: Every, keep: Keep, say: Callable[[str], None], settle: Callable[[], None]
+    ) -> None:
+        self.saved: Position | None = None  # durable, as far as the loop has been told
         self.failed = False  # the last save did
-        self._shelf, self._when, self._snapshot_every, self._say = shelf, when, snapshot_every, say
-        self._at, self._saved = time.monotonic(), Position()
+        self.cost: Cost | None = None  # of the last save
+        self._shelf, self._when, self._keep, self._say, self._settle = shelf, when, keep, say, settle
+        self._buffers = Buffers()
+        self._thread = ThreadPoolExecutor(1, "unbroken-writer")
+        self._under_way: Future[Outcome] | None = None
+        self._taken, self._stall = Position(), 0.0  # of the state under way, or of the last one
+        self._waiting, self._at = False, time.monotonic()
 
-    def first(self, tree: dict[str, Any]) -> None:
-        """At once, so that a disk that cannot hold a state is known before an epoch was spent. Raises Unwritable."""
-        try:
-            self._shelf.put(tree)
-        except FAILURES as reason:
-            raise Unwritable(f"no state can be saved in {self._shelf.folder}: {reason}") from reason
+    def first(self, position: Position, tree: Tree | None) -> None:
+        """Begin with the state that is on the disk; or put this one there at once, so that a disk that cannot hold it
+        is known before an epoch was spent. Raises Unwritable."""
+        if tree is not None:
+            try:
+                self._settle()
+                self._shelf.put(self._buffers.copy(tree()))
+            except FAILURES as reason:
+                raise Unwritable(f"no state can be saved in {self._shelf.folder}: {reason}") from reason
+        self.saved = self._taken = position
 
-    def save(self, position: Position, tree: Callable[[], dict[str, Any]]) -> None:
-        """Save this position, unless it is saved."""
-        if self._saved == position and not self.failed:
-            return
-        otherwise = f"this state could not be saved: {self._shelf.checkpoint} still holds the one before it, the next "
-        self.failed = not self._tried(lambda: self._shelf.put(tree()), otherwise + "save tries again")
-        self._at, self._saved = time.monotonic(), position
-
-    def commit(self, position: Position, tree: Callable[[], dict[str, Any]], last: bool) -> None:
-        """Save a completed epoch where that is due, and keep it for good where that is."""
-        kept = position.epoch % self._snapshot_every == 0
-        if kept:  # before checkpoint.pt: whoever is killed in between comes back and writes both
-            otherwise = f"{self._shelf.snapshot(position.epoch)} could not be kept"
-            self._tried(lambda: self._shelf.put_snapshot(tree()), otherwise)
-        if kept or last or self._when.due_epoch(position.epoch):
-            self.save(position, tree)
+    def foresee(self, done: int, epochs: int) -> None:
+        """Say it now if the disk has no room for the saves and the snapshots that are to come."""
+        if shortage := self._shelf.shortage(self._keep.number(done, epochs)):
+            self._say(shortage)
 
     def overdue(self) -> bool:
-        """Whether a save is due in the middle of an epoch."""
-        return self._when.due_time(time.monotonic() - self._at)
-
-    def _tried(self, put: Callable[[], object], otherwise: str) -> bool:
-        try:
-            put()
-        except FAILURES as reason:
-            self._say(f"Warning: {otherwise}; training goes on ({reason})")
+        """Whether a save is due in the middle of an epoch, and can be begun."""
+        self._collect()
+        if self._under_way is not None:
             return False
-        return True
+        return self._waiting or self._when.due_time(time.monotonic() - self._at, self.cost)
+
+    def save(self, position: Position, tree: Tree) -> None:
+        """Begin to save this position, unless it is saved; called where `overdue` says so."""
+        if position != self._taken or self.failed:
+            self._begin(position, tree, kept=False)
+
+    def commit(self, position: Position, tree: Tree, last: bool) -> None:
+        """Save a completed epoch where that is due, and keep it for good where that is."""
+        kept = self._keep.due(position.epoch)
+        if kept or last:
+            self.wait()  # this very state is wanted, not a newer one
+            self._begin(position, tree, kept)
+        elif self._when.due_epoch(position.epoch):
+            self._waiting = True
+            if self.overdue():
+                self._begin(position, tree, kept)
+
+    def finish(self, position: Position, tree: Tree, within: float | None = None) -> None:
+        """Make this position durable within so many seconds; what does not fit in is not begun."""
+        end = None if within is None else time.monotonic() + within
+        self.wait(within)
+        left = None if end is None else max(0.0, end - time.monotonic())
+        fits = left is None or self.cost is None or self.cost.total <= left
+        if self._under_way is None and fits and (position != self._taken or self.failed):
+            self._begin(position, tree, kept=False)
+            self.wait(left)
+
+    def wait(self, within: float | None = None) -> None:
+        """Until nothing is under way, or so many seconds."""
+        if self._under_way is not None:
+            wait([self._under_way], within)
+            self._collect()
+
+    def standing(self, done: Position, batches: int) -> str:
+        """What is done when a run stops, and what of it is safe."""
+        where = f"{done.epoch} epochs and {done.batch} of {batches} batches are done"
+        if self.saved == done:
+            return f"{where}, saved in {self._shelf.checkpoint}; the same command goes on"
+        if self.failed or self.saved is None:
+            return f"{where}, but they could not be saved"
+        return (
+            f"{where}, but there was no time to save them: {self._shelf.checkpoint} holds {self.saved.epoch} epochs "
+            f"and {self.saved.batch} batches, from where the same command goes on"
+        )
+
+    def close(self) -> None:
+        """Let the save under way come to its end."""
+        self.wait()
+        self._thread.shutdown()
+
+    def _begin(self, position: Position, tree: Tree, kept: bool) -> None:
+        self._at = began = time.monotonic()
+        self._taken, self._waiting = position, False
+        try:
+            copied = self._buffers.copy(tree())
+        except OSError as reason:  # the journal that it vouches for
+            self.failed = True
+            self._say(self._otherwise(reason))
+            return
+        self._stall = time.monotonic() - began
+        self._under_way = self._thread.submit(
+            self._written, copied, self._shelf.snapshot(position.epoch) if kept else ""
+        )
+        if not self._when.background:
+            self.wait()
+
+    def _collect(self) -> None:
+        """Hear what became of the save under way, once it has ended."""
+        if self._under_way is None or not self._under_way.done():
+            return
+        outcome, self._under_way = self._under_way.result(), None
+        for warning in outcome.warnings:
+            self._say(warning)
+        self.failed = not outcome.saved
+        if outcome.saved:
+            self.saved, self.cost = self._taken, Cost(self._stall, self._stall + outcome.seconds)
+
+    # ---- in the background
+
+    def _written(self, tree: dict[str, Any], snapshot: str) -> Outcome:
+        began, warnings = time.monotonic(), list[str]()
+        try:
+            self._settle()
+            if snapshot:  # before checkpoint.pt: whoever is killed in between comes back and writes both
+                warnings += self._kept(tree, snapshot)
+            self._shelf.put(tree)
+        except FAILURES as reason:
+            return Outcome(False, [*warnings, self._otherwise(reason)], time.monotonic() - began)
+        return Outcome(True, warnings, time.monotonic() - began)
+
+    def _kept(self, tree: dict[str, Any], path: str) -> list[str]:
+        try:
+            self._shelf.put_snapshot(tree)
+            self._shelf.drop(self._keep.surplus)
+        except FAILURES as reason:
+            return [f"Warning: {path} could not be kept; training goes on ({reason})"]
+        return []
+
+    def _otherwise(self, reason: BaseException) -> str:
+        return (
+            f"Warning: this state could not be saved: {self._shelf.checkpoint} still holds the one before it, "
+            f"the next save tries again; training goes on ({reason})"
+        )

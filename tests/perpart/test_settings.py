@@ -10,9 +10,10 @@ from perpart.errors import Mistake, told
 from perpart.settings import FREE, ONCE, PRESETS, Settings, parse, usable_device
 
 OPTIONS = [
-    "work_dir", "resume", "preset", "n_epochs", "extend", "allow", "batch_size", "grasps_per_epoch", "points", "width",
+    "work_dir", "resume", "preset", "explain", "grace", "stop_file", "max_hours", "n_epochs", "extend", "allow",
+    "batch_size", "grasps_per_epoch", "points", "width",
     "latents", "lr", "lr_end", "weight_decay", "kl_weight", "kl_warmup", "seed", "num_workers", "device", "data",
-    "snapshot_every", "save_minutes", "log_every",
+    "snapshot_every", "snapshots_kept", "save_minutes", "save_stall", "background", "log_every",
 ]  # fmt: skip
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.unbroken import tiny
+from unbroken import Keep
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of three epochs with a snapshot of each: the undisturbed one."""
     folder = tmp_path_factory.mktemp("done") / "run"
-    tiny.train(folder, epochs=3, snapshot_every=1)
+    tiny.train(folder, epochs=3, snapshots=Keep(every=1))
     return folder
 
 

@@ -26,7 +26,14 @@ def tree(**more: Any) -> dict[str, Any]:
     """A state such as a run saves, small."""
     facts = {"epoch": 2, "batch": 1, "step": 7, "seed": 0, "settings": {"lr": 0.1}}
     told = {"journal": {"length": 0, "sha256": ""}, "means": {}, "environment": {}}
-    return {**facts, **told, "kept": {"mine": [1.5, None]}, "state_dict": {"w": torch.arange(6.0)}, **more}
+    return {
+        **facts,
+        **told,
+        "kept": {"mine": [1.5, None]},
+        "parameters": {},
+        "state_dict": {"w": torch.arange(6.0)},
+        **more,
+    }
 
 
 def trained() -> dict[str, Any]:

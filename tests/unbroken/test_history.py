@@ -8,7 +8,7 @@ import pytest
 
 from tests.unbroken import tiny
 from tests.unbroken.test_shelf import damage_any, listing
-from unbroken import history, load, testing
+from unbroken import Keep, history, load, testing
 from unbroken.errors import Damaged, Foreign, Missing
 from unbroken.journal import Journal
 from unbroken.shelf import Found, Shelf
@@ -18,7 +18,7 @@ from unbroken.shelf import Found, Shelf
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of four epochs with a snapshot of each."""
     folder = tmp_path_factory.mktemp("done") / "run"
-    tiny.train(folder, epochs=4, snapshot_every=1)
+    tiny.train(folder, epochs=4, snapshots=Keep(every=1))
     return folder
 
 
@@ -116,9 +116,9 @@ def epochs(run: Path) -> list[int]:
 
 def test_a_wish_is_granted_once(run: Path, done: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wish = str(run / "checkpoints" / "E002_net.pt")
-    tiny.train(run, epochs=4, resume=wish, inside=tiny.at(17, "leave"), snapshot_every=1)
+    tiny.train(run, epochs=4, resume=wish, inside=tiny.at(17, "leave"), snapshots=Keep(every=1))
     assert "Resuming from epoch 2" in capsys.readouterr().out
-    tiny.train(run, epochs=4, resume=wish, snapshot_every=1)
+    tiny.train(run, epochs=4, resume=wish, snapshots=Keep(every=1))
     said = capsys.readouterr().out
     assert f"--resume {wish} was granted on " in said
     assert "Resuming from epoch 3" in said

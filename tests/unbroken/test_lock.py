@@ -23,7 +23,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def hold(folder: str, workers: int) -> None:
     shelf = Shelf(folder)
-    with shelf.locked():
+    with shelf.locked(print):
         Record(shelf).begin(None, None, {})
         batches = tiny.feed(workers=workers).stream(0, Position(), 1000)
         next(batches)
@@ -35,7 +35,7 @@ def test_a_second_holder_is_told_who_holds(shelf: Shelf) -> None:
     with children.Child(hold, shelf.folder, 0) as holder:
         holder.until("held")
         words = f"is held by another trainer: pid {holder.pid} on {socket.gethostname()}, since 20"
-        with pytest.raises(Occupied, match=words), shelf.locked():
+        with pytest.raises(Occupied, match=words), shelf.locked(print):
             pass
 
 
@@ -46,13 +46,13 @@ def test_the_session_that_ended_is_not_taken_for_the_holder(shelf: Shelf) -> Non
     record.end("finished", Position())
     with children.Child(hold_without_session, shelf.folder) as holder:
         holder.until("held")
-        with pytest.raises(Occupied) as refused, shelf.locked():
+        with pytest.raises(Occupied) as refused, shelf.locked(print):
             pass
     assert f"pid {os.getpid()}" not in str(refused.value)
 
 
 def hold_without_session(folder: str) -> None:
-    with Shelf(folder).locked():
+    with Shelf(folder).locked(print):
         print("held", flush=True)
         time.sleep(60)
 
@@ -65,14 +65,14 @@ def test_a_killed_holders_lock_is_free_at_once_also_while_its_workers_live(shelf
         holder.process.kill()
         while Path(f"/proc/{holder.pid}").exists():
             time.sleep(0.001)
-        with shelf.locked():
+        with shelf.locked(print):
             assert len(alive) == workers
         for pid in alive:
             os.kill(pid, signal.SIGKILL)  # they were still there; left alone they look for their trainer every 5 s
 
 
 def test_two_in_one_process_exclude_each_other_too(shelf: Shelf) -> None:
-    with shelf.locked(), pytest.raises(Occupied), Shelf(shelf.folder).locked():
+    with shelf.locked(print), pytest.raises(Occupied), Shelf(shelf.folder).locked(print):
         pass
-    with shelf.locked():
+    with shelf.locked(print):
         pass

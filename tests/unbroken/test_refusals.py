@@ -12,7 +12,7 @@ from torch import nn
 from tests.unbroken import tiny
 from tests.unbroken.test_run import equal, keeps, records
 from tests.unbroken.test_shelf import damage_any
-from unbroken import Run
+from unbroken import Keep, Run
 from unbroken.errors import Damaged, Drift, Error, Foreign, Mismatch, Missing, Misuse, Occupied
 
 
@@ -39,8 +39,8 @@ def test_a_finished_run_started_again_says_so_and_changes_no_byte(
 
 
 def test_more_epochs_extend_a_finished_run(run: Path, tmp_path: Path) -> None:
-    tiny.train(run, epochs=4, snapshot_every=1)
-    tiny.train(tmp_path / "whole", epochs=4, snapshot_every=1)
+    tiny.train(run, epochs=4, snapshots=Keep(every=1))
+    tiny.train(tmp_path / "whole", epochs=4, snapshots=Keep(every=1))
     assert equal(run, tmp_path / "whole")
 
 
@@ -142,16 +142,11 @@ def test_what_is_kept_twice_late_or_without_a_state_is_refused(tmp_path: Path) -
             list(epoch)
 
 
-@pytest.mark.parametrize("name", ["epochs", "snapshot_every", "log_every"])
-def test_counts_are_at_least_one(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match=f"{name} is 0: it is at least 1"):
-        Run(str(tmp_path / "run"), tiny.feed(), **{"epochs": 1, name: 0})
+@pytest.mark.parametrize(("name", "number"), [("epochs", 0), ("log_every", 0), ("seed", -1)])
+def test_numbers_are_not_below_their_least(name: str, number: int, tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match=f"{name} {number}.*: at least 1, 1 and 0"):
+        Run(str(tmp_path / "run"), tiny.feed(), **{"epochs": 1, name: number})
     assert not (tmp_path / "run").exists()
-
-
-def test_a_seed_is_not_negative(tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match="a seed is at least 0"):
-        Run(str(tmp_path), tiny.feed(), epochs=1, seed=-1)
 
 
 def test_every_refusal_is_an_error_of_ours(tmp_path: Path) -> None:

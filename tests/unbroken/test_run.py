@@ -16,10 +16,13 @@ from torch import nn
 
 import unbroken
 from tests.unbroken import tiny
-from unbroken import Every, Run, Stopped, load, testing
+from unbroken import Every, Keep, Run, Stopped, load, testing
 
 # Torch looks for a step of the optimizer in this process; the one before the interruption it cannot see.
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+
+OFTEN = Every(minutes=1e-9, background=False)
+"""Save at every seam."""
 
 
 def equal(a: Path, b: Path) -> bool:
@@ -37,9 +40,9 @@ def records(folder: Path, at: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("step", [0, 3, 4, 5, 9, 14])
 def test_left_anywhere_and_started_again_no_bit_differs(step: int, done: Path, tmp_path: Path) -> None:
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, inside=tiny.at(step, "leave"))
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1), inside=tiny.at(step, "leave"))
     assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == step + 1
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1))
     assert equal(tmp_path / "run", done)
 
 
@@ -49,21 +52,21 @@ def test_after_an_error_in_the_loop_no_bit_differs(step: int, done: Path, tmp_pa
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, inside=tiny.at(step, broken), save=Every(minutes=1e-9))
+        tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1), inside=tiny.at(step, broken), save=OFTEN)
     assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == step
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1))
     assert equal(tmp_path / "run", done)
 
 
 def test_workers_change_no_bit_also_when_their_number_changes(done: Path, tmp_path: Path) -> None:
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, workers=2, inside=tiny.at(7, "leave"))
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, workers=1, inside=tiny.at(11, "leave"))
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1), workers=2, inside=tiny.at(7, "leave"))
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1), workers=1, inside=tiny.at(11, "leave"))
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1))
     assert equal(tmp_path / "run", done)
 
 
 def test_another_seed_is_another_run(done: Path, tmp_path: Path) -> None:
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, seed=1)
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1), seed=1)
     assert not equal(tmp_path / "run", done)
 
 
@@ -138,13 +141,13 @@ def test_a_signal_saves_at_the_next_seam_and_the_same_command_goes_on(
 ) -> None:
     stopped = tiny.at(6, lambda: os.kill(os.getpid(), number))
     with pytest.raises(Stopped) as stop:
-        tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, inside=stopped)
+        tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1), inside=stopped)
     assert stop.value.code == code
     assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == 7
     name = signal.Signals(number).name
     said = f"Stopped by {name}: 1 epochs and 2 of 5 batches are done, saved in {tmp_path}/run/checkpoint.pt"
     assert said in capsys.readouterr().out
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1))
     assert equal(tmp_path / "run", done)
 
 
@@ -204,7 +207,7 @@ def test_groups_and_numbers_are_logged_where_they_belong(tmp_path: Path) -> None
 
 def test_a_snapshot_is_a_whole_state_that_a_run_goes_on_from(done: Path, tmp_path: Path) -> None:
     assert sorted(os.listdir(done / "checkpoints")) == ["E001_net.pt", "E002_net.pt", "E003_net.pt"]
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1, resume=str(done / "checkpoints" / "E002_net.pt"))
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1), resume=str(done / "checkpoints" / "E002_net.pt"))
     assert equal(tmp_path / "run", done)
 
 

@@ -244,14 +244,17 @@ def test_what_a_killed_save_left_is_swept_and_nothing_else(shelf: Shelf) -> None
     shelf.put_snapshot(tree())
     for path in (shelf.checkpoint + TEMPORARY, shelf.snapshot(3) + TEMPORARY, shelf.folder + "/model.tmp"):
         Path(path).write_text("half")
-    with shelf.locked():
+    with shelf.locked(print):
         assert listing(shelf) == ["checkpoints/E002_net.pt", "model.tmp", "run.lock"]
 
 
 def test_a_work_dir_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(Unwritable, match=f"the work dir {folder} cannot be written: "), Shelf(str(folder)).locked():
+        with (
+            pytest.raises(Unwritable, match=f"the work dir {folder} cannot be written: "),
+            Shelf(str(folder)).locked(print),
+        ):
             pass
 
 

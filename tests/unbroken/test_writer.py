@@ -8,7 +8,7 @@ import pytest
 
 from tests.unbroken import children, tiny
 from tests.unbroken.test_checkpoint import tree
-from unbroken import Every, Position, load, testing
+from unbroken import Every, Keep, Position, load, testing
 from unbroken.errors import Unwritable
 from unbroken.shelf import Shelf
 from unbroken.writer import Writer
@@ -17,11 +17,11 @@ from unbroken.writer import Writer
 class Desk:
     """A writer, what it said, and the states that it asked for."""
 
-    def __init__(self, folder: Path, when: Every, snapshot_every: int = 1000) -> None:
+    def __init__(self, folder: Path, when: Every, keep: Keep | None = None) -> None:
         folder.mkdir(exist_ok=True)
         self.said, self.asked = list[str](), list[Position]()
         self.shelf = Shelf(str(folder))
-        self.writer = Writer(self.shelf, when, snapshot_every, self.said.append)
+        self.writer = Writer(self.shelf, when, keep or Keep(), self.said.append, settle=list)
 
     def tree(self, position: Position) -> dict[str, Any]:
         self.asked.append(position)
@@ -33,7 +33,7 @@ class Desk:
 
 
 def test_epochs_are_saved_where_that_is_due_and_the_last_always(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Every(epochs=3))
+    desk = Desk(tmp_path, Every(epochs=3, background=False))
     for epoch in range(1, 9):
         desk.commit(epoch, last=epoch == 8)
     assert [position.epoch for position in desk.asked] == [3, 6, 8]
@@ -49,7 +49,7 @@ def test_a_position_is_saved_once(tmp_path: Path) -> None:
 
 
 def test_snapshots_are_kept_for_good_every_so_many_epochs(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Every(), snapshot_every=2)
+    desk = Desk(tmp_path, Every(background=False), Keep(every=2))
     for epoch in range(1, 6):
         desk.commit(epoch)
     assert sorted(os.listdir(desk.shelf.snapshots)) == ["E002_net.pt", "E004_net.pt"]
@@ -65,11 +65,11 @@ def test_the_first_state_that_cannot_be_saved_is_an_error(tmp_path: Path) -> Non
     desk = Desk(tmp_path / "run", Every())
     (tmp_path / "run").rmdir()
     with pytest.raises(Unwritable, match=r"no state can be saved in .*run: "):
-        desk.writer.first(desk.tree(Position()))
+        desk.writer.first(Position(), lambda: desk.tree(Position()))
 
 
 def fails_then_tries_again(folder: Path) -> None:
-    desk = Desk(folder, Every(), snapshot_every=2)
+    desk = Desk(folder, Every(background=False), Keep(every=2))
     desk.commit(1)
     children.disk(500)
     for epoch in (2, 3):
@@ -185,7 +185,7 @@ def branches_without_room(folder: Path, room: int) -> None:
 
 @pytest.mark.parametrize("room", [0, 700])
 def test_going_back_without_room_loses_no_state(tmp_path: Path, room: int) -> None:
-    tiny.train(tmp_path / "run", epochs=3, snapshot_every=1)
+    tiny.train(tmp_path / "run", epochs=3, snapshots=Keep(every=1))
     ended = children.run(branches_without_room, tmp_path / "run", room)
     assert "Traceback" not in ended.out
     assert "refused: " in ended.out

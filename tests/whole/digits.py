@@ -1,6 +1,6 @@
 """A digit classifier in a hand-written loop: dropout, BatchNorm, random augmentation, EMA, accumulated gradients
 
-python -m tests.whole.digits WORK_DIR [--workers N] [--epochs N] [--resume PATH] [--save-minutes M]
+python -m tests.whole.digits WORK_DIR [--workers N] [--epochs N] [--resume PATH] [--save-minutes M] [--wait]
 """
 
 import argparse
@@ -39,8 +39,9 @@ def main() -> None:
     options = parse()
     feed = unbroken.Feed(Digits(0, 200), batch_size=32, workers=options.workers)
     with unbroken.Run(
-        options.work_dir, feed, epochs=options.epochs, seed=3, resume=options.resume, snapshot_every=2, log_every=1,
-        save=unbroken.Every(minutes=options.save_minutes),
+        options.work_dir, feed, epochs=options.epochs, seed=3, resume=options.resume, log_every=1,
+        save=unbroken.Every(minutes=options.save_minutes, background=not options.wait),
+        snapshots=unbroken.Keep(every=2),
     ) as run:  # fmt: skip
         model = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 10))
         average = torch.optim.swa_utils.AveragedModel(
@@ -84,6 +85,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--resume")
     parser.add_argument("--save-minutes", type=float, default=1e-9, help="by default a save at every seam")
+    parser.add_argument("--wait", action="store_true", help="write each state before going on")
     return parser.parse_args()
 
 

@@ -29,7 +29,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def halfway(tmp_path: Path) -> Path:
     """A work dir whose run was killed inside its second epoch, and inside a window of accumulated gradients."""
-    ended = jobs.run("digits", tmp_path / "run", out=tmp_path / "out.txt", reap="batch 11")
+    ended = jobs.run("digits", tmp_path / "run", "--wait", out=tmp_path / "out.txt", reap="batch 11")
     assert ended.code == -signal.SIGKILL
     assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == 10
     return tmp_path / "run"

@@ -43,7 +43,9 @@ def oracle(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def halfway(data: Path, tmp_path: Path) -> Path:
     """A work dir whose run was killed in its third epoch, after twelve of twenty-five batches."""
-    ended = jobs.run("hands", *hands(data)(tmp_path / "exp", 0, True), out=tmp_path / "out.txt", reap="batch 13")
+    ended = jobs.run(
+        "hands", *hands(data)(tmp_path / "exp", 0, True), "--no-background", out=tmp_path / "out.txt", reap="batch 13"
+    )
     assert ended.code == -signal.SIGKILL, ended.out
     return tmp_path / "exp"
 

@@ -1,0 +1,118 @@
+"""One trainer at a time in a work dir, and who that is
+
+The lock is the system's (flock): it goes with its holder, however that dies, and with the machine. Who holds it stands
+in the file for people to read, and tells the next holder that the last one left without a word.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+
+from .errors import Occupied, Unwritable
+
+CANNOT = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that holds a work dir: boot is the kernel's name for the time since the machine was started."""
+
+    host: str
+    pid: int
+    boot: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} on {self.host}, since {self.since}"
+
+    @property
+    def gone(self) -> str:
+        """Why it can no longer be there; empty when it can."""
+        if self.host != platform.node():
+            return ""
+        if self.boot != _boot():
+            return "the machine was started again since"
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return "killed"
+        except PermissionError:
+            return ""  # another user's
+        return ""
+
+
+@contextmanager
+def held(path: str, say: Callable[[str], None]) -> Generator[None]:
+    """Hold the lock file against a second trainer; say when it was taken over from one that is gone.
+
+    Raises Occupied with the holder, Unwritable when the folder cannot be written. Where the file system cannot lock,
+    that is said, and the holder's name in the file is all there is to go by.
+    """
+    lock = filelock.FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise _occupied(path) from None
+    except OSError as reason:
+        if reason.errno not in CANNOT:
+            raise Unwritable(f"{os.path.dirname(path)} cannot be written: {reason.strerror}") from reason
+        _without(path, reason, say)
+    try:
+        _take(path, say)
+        yield
+    finally:
+        with suppress(OSError):  # a folder that has gone has no holder
+            os.truncate(path, 0)
+        lock.release()
+
+
+def _take(path: str, say: Callable[[str], None]) -> None:
+    if (last := holder(path)) is not None:
+        say(f"took over from {last}, which is gone ({last.gone or 'its lock is free'})")
+    me = Holder(platform.node(), os.getpid(), _boot(), datetime.now(UTC).isoformat(timespec="seconds"))
+    with suppress(OSError):  # on a full disk the lock holds all the same, only namelessly
+        Path(path).write_text(json.dumps(asdict(me)) + "\n", encoding="utf-8")
+
+
+def _without(path: str, reason: OSError, say: Callable[[str], None]) -> None:
+    """The file system cannot lock: go by the name in the file. Raises Occupied when that holder may be there."""
+    last = holder(path)
+    if last is not None and not last.gone:
+        raise _occupied(path)
+    say(
+        f"Warning: the file system of {os.path.dirname(path)} cannot lock ({reason.strerror}): two trainers that start "
+        "there at the same moment would destroy each other's work"
+    )
+
+
+def _occupied(path: str) -> Occupied:
+    last = holder(path)
+    return Occupied(
+        f"{os.path.dirname(path)} is held by another trainer{f': {last}' if last else ''}; wait for its end, stop it, "
+        "or take another work dir"
+    )
+
+
+def holder(path: str) -> Holder | None:
+    """Who stands in a lock file; None when nobody does, or when it cannot be read."""
+    try:
+        return Holder(**json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""  # not Linux: a dead holder is then known by its pid alone

@@ -1,0 +1,29 @@
+"""Going on: every kept part gets its state back, and what does not come back is said"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import checkpoint, optimizers, state
+from .shelf import Found
+
+
+def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:
+    """Give every kept part its state; the lines that say of each what is true, the model's last.
+
+    An optimizer's state is matched by the names and shapes of its parameters. Raises Mismatch for what does not fit.
+    """
+    kept, names = checkpoint.parts(found.tree), optimizers.described(parts)
+    lines = ["Resuming from epoch %d" % found.tree["epoch"]]  # noqa: UP031
+    for name, part in sorted(parts.items(), key=lambda item: item[0] == "model"):
+        if name not in kept:
+            lines.append(f"Warning: {found.path} holds no {name} state: the {name} starts fresh")
+            continue
+        saved = kept[name]
+        if name in names and name in found.tree["parameters"]:
+            saved = optimizers.matched(name, saved, found.tree["parameters"][name], names[name])
+        state.restore(name, part, saved)
+        lines.append(f"Load model from {found.path}" if name == "model" else f"Loaded {name} state")
+    for name in sorted(kept.keys() - parts.keys()):
+        lines.append(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
+    return lines
