@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -22,7 +23,7 @@ class Lines:
     def drain(self) -> None:
         """Write what waits. Raises OSError when the disk does not take all of it; the rest goes on waiting."""
         while self.file is not None and self._waiting:
-            self._waiting = self._waiting[self.file.write(self._waiting) :]
+            self._waiting = self._waiting[os.write(self.file.fileno(), self._waiting) :]
 
     def close(self) -> None:
         """Write what can still be written, and let go of the file."""
