@@ -12,7 +12,6 @@ import pytest
 from tests.unbroken import children, tiny
 from unbroken import Position
 from unbroken.errors import Occupied
-from unbroken.record import Record
 from unbroken.shelf import Shelf
 
 
@@ -24,7 +23,6 @@ def shelf(tmp_path: Path) -> Shelf:
 def hold(folder: str, workers: int) -> None:
     shelf = Shelf(folder)
     with shelf.locked(print):
-        Record(shelf).begin(None, None, {})
         batches = tiny.feed(workers=workers).stream(0, Position(), 1000)
         next(batches)
         print("held", *(worker.pid for worker in multiprocessing.active_children()), "\n", flush=True)
@@ -37,24 +35,6 @@ def test_a_second_holder_is_told_who_holds(shelf: Shelf) -> None:
         words = f"is held by another trainer: pid {holder.pid} on {socket.gethostname()}, since 20"
         with pytest.raises(Occupied, match=words), shelf.locked(print):
             pass
-
-
-def test_the_session_that_ended_is_not_taken_for_the_holder(shelf: Shelf) -> None:
-    """A trainer holds the lock while it builds its model, some time before its session is in run.json."""
-    record = Record(shelf)
-    record.begin(None, None, {})
-    record.end("finished", Position())
-    with children.Child(hold_without_session, shelf.folder) as holder:
-        holder.until("held")
-        with pytest.raises(Occupied) as refused, shelf.locked(print):
-            pass
-    assert f"pid {os.getpid()}" not in str(refused.value)
-
-
-def hold_without_session(folder: str) -> None:
-    with Shelf(folder).locked(print):
-        print("held", flush=True)
-        time.sleep(60)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

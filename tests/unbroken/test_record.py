@@ -21,7 +21,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def test_a_record_that_is_only_looked_at_writes_nothing(shelf: Shelf) -> None:
     record = Record(shelf)
-    record.end("finished", Position())
+    record.end("finished", Position(), print)
     assert record.sessions == []
     assert os.listdir(shelf.folder) == []
 
@@ -39,8 +39,8 @@ def test_a_session_that_runs_has_no_end_yet(shelf: Shelf) -> None:
 def test_a_session_says_how_it_ended_and_where(shelf: Shelf) -> None:
     record = Record(shelf)
     record.begin(None, None, {})
-    record.end("stopped by SIGTERM", Position(1, 2, 7))
-    record.end("finished", Position(9, 9, 9))
+    record.end("stopped by SIGTERM", Position(1, 2, 7), print)
+    record.end("finished", Position(9, 9, 9), print)
     (session,) = json.loads(Path(shelf.record).read_text())["sessions"]
     assert {k: v for k, v in session["ended"].items() if k != "at"} == {
         "how": "stopped by SIGTERM", "epoch": 1, "batch": 2, "step": 7,

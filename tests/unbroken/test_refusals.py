@@ -30,12 +30,12 @@ def states(folder: Path) -> dict[str, tuple[str, int]]:
 def test_a_finished_run_started_again_says_so_and_changes_no_byte(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = listing(run)
+    before = states(run)
     capsys.readouterr()
     tiny.train(run, epochs=3)
     said = capsys.readouterr().out
     assert said == "Finished: all 3 epochs are done; nothing to do (a larger number extends the run)\n"
-    assert listing(run) == before
+    assert states(run) == before
 
 
 def test_more_epochs_extend_a_finished_run(run: Path, tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_a_work_dir_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "run"):
         with (
-            pytest.raises(Unwritable, match=f"the work dir {folder} cannot be written: "),
+            pytest.raises(Unwritable, match=f"the work dir {folder} cannot be made: "),
             Shelf(str(folder)).locked(print),
         ):
             pass
