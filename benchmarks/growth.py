@@ -6,6 +6,7 @@ back by plain reads of a file that the page cache has let go of.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -14,9 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
+import unbroken
 from benchmarks import sitting
-from unbroken import checkpoint
 from unbroken.shelf import Shelf
 
 SMALLEST = 1
@@ -46,17 +48,17 @@ def sizes(largest: int) -> Iterator[int]:
 
 def row(size: int, rounds: int, folder: Path) -> list[str]:
     """The line of a size, in megabytes: medians, and medians of the ratios of each round."""
-    tree, shelf, copy = state(size), Shelf(str(folder)), folder / "plain"
+    tree, shelf, copy = state(size, folder / str(size)), Shelf(str(folder / str(size))), folder / "plain"
     tensors = list(tree["state_dict"].values())
-    shelf.put(tree)
     write(tensors, copy)
     contenders: dict[str, Callable[[], float]] = {
         "save": partial(sitting.timed, partial(shelf.put, tree)),
         "write": partial(sitting.timed, partial(write, tensors, copy)),
-        "load": partial(cold, Path(shelf.checkpoint), partial(checkpoint.read, shelf.checkpoint)),
+        "load": partial(cold, Path(shelf.checkpoint), partial(unbroken.load, shelf.checkpoint)),
         "read": partial(cold, copy, partial(read, copy)),
     }
     times = sitting.turns(contenders, rounds)
+    shutil.rmtree(folder / str(size))
     return [f"{size} MB", *pair(times, size, "save", "write"), *pair(times, size, "load", "read")]
 
 
@@ -66,12 +68,14 @@ def pair(times: sitting.Times, size: int, ours: str, plain: str) -> list[str]:
     return [f"{taken:.3f}", f"{sitting.median(times, plain):.3f}", ratio, f"{taken / size * 1000:.2f}"]
 
 
-def state(size: int) -> dict[str, Any]:
-    """What a run of so many megabytes of weights would save, in tensors of at most 64 MB."""
+def state(size: int, folder: Path) -> dict[str, Any]:
+    """What a run of so many megabytes of weights saves, in tensors of at most 64 MB."""
     block = torch.rand(min(size, 64) * 250_000, generator=torch.Generator().manual_seed(0))
-    weights = {f"layer{number}": block.clone() for number in range(max(1, size // 64))}
-    facts = {"epoch": 1, "batch": 0, "step": 1, "seed": 0, "settings": {}, "environment": {}}
-    return {**facts, "state_dict": weights, "kept": {}, "means": {}, "journal": {"length": 0, "sha256": ""}}
+    weights = torch.nn.ParameterList([block.clone() for _ in range(max(1, size // 64))])
+    with sitting.quiet(), unbroken.Run(str(folder), unbroken.Feed(TensorDataset(block[:1]), 1), epochs=1) as run:
+        run.keep(model=weights)
+        next(iter(run))
+    return {name: part for name, part in unbroken.load(str(folder / "checkpoint.pt")).items() if name != "digest"}
 
 
 def cold(path: Path, act: Callable[[], object]) -> float:
