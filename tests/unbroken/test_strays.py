@@ -123,6 +123,15 @@ def test_one_that_changed_is_named_once(build: Callable[[], nn.Module], change: 
     assert look.changed() == []
 
 
+def test_each_of_them_makes_one_warning_that_says_what_to_do() -> None:
+    model: Any = Model(hidden=torch.zeros(2), other=torch.zeros(2))
+    look = Strays({"model": model})
+    model.hidden += 1
+    (warning,) = look.warnings()
+    assert warning.startswith("Warning: model.hidden changes in training, but no state holds it")
+    assert "register it as a buffer, or keep it" in warning
+
+
 def test_parameters_that_an_optimizer_trains_though_no_state_holds_them_are_named() -> None:
     model = Model(layers=[nn.Linear(2, 2)])
     optimizer = torch.optim.Adam([*model.parameters(), *model.layers[0].parameters()])
