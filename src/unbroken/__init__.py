@@ -10,12 +10,13 @@ from .position import Position
 from .stop import Stop
 
 if TYPE_CHECKING:
-    from .checkpoint import read as load
+    from .checkpoint import load
     from .epoch import Epoch
     from .feed import Feed
     from .history import recorded
     from .run import Run
     from .state import Gradients
+    from .weights import initialise
 
 __all__ = [
     "Epoch",
@@ -28,6 +29,7 @@ __all__ = [
     "Run",
     "Stop",
     "Stopped",
+    "initialise",
     "load",
     "recorded",
 ]
@@ -38,7 +40,8 @@ _HOMES = {
     "Feed": ("feed", "Feed"),
     "Gradients": ("state", "Gradients"),
     "Run": ("run", "Run"),
-    "load": ("checkpoint", "read"),
+    "initialise": ("weights", "initialise"),
+    "load": ("checkpoint", "load"),
     "recorded": ("history", "recorded"),
 }
 

@@ -1,31 +1,24 @@
 """One state on disk: written, synced and read back; verified in content before a value of it is used
 
 A checkpoint is one file by torch.save of plain containers and tensors. `torch.load(path, weights_only=True)` reads it
-without this package. A zip's CRC32 finds a flipped byte in the container; the digest inside finds a changed value
-whoever wrote the container. torch.load alone finds neither.
+without this package, and looks at no checksum. The digest inside finds a changed value, whoever wrote the container.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import pickle
-import re
 import time
-import zipfile
-import zlib
 from typing import Any
 
 import torch
 
-from . import state
-from .errors import Damaged, Foreign, Hostile, Missing, Unreadable
+from . import outline, state
+from .errors import Damaged, Unreadable
+from .outline import FACTS, FORMAT
 
-FORMAT = 1
-FACTS = {"epoch": int, "batch": int, "step": int, "seed": int, "settings": dict, "journal": dict, "kept": dict,
-         "parameters": dict}  # fmt: skip
 WELL_KNOWN = {"model": "state_dict", "optimizer": "optimizer", "scheduler": "scheduler"}  # name kept: key in the file
-RESERVED = {*FACTS, "format", "state_dict", "means", "environment", "saved", "digest"}
+RESERVED = {*FACTS, "format", "state_dict", "saved", "digest"}
 PASSING = {"saved", "digest", "environment", "journal", "settings"}  # of a session, not of training: not compared
 
 
@@ -42,22 +35,37 @@ def write(tree: dict[str, Any], path: str) -> None:
 
 
 def read(path: str) -> dict[str, Any]:
-    """The whole content of a checkpoint, after its container and its digest were verified.
+    """The whole content of a checkpoint, after its digest was verified.
 
+    Tensors are mapped from the file, not copied: while they are used it may be renamed or deleted, but not written to.
     Raises Missing, Unreadable, Foreign, Damaged or Hostile, each one line that says what was found; never runs code.
     """
-    if os.path.islink(path) and not os.path.exists(path):
-        raise Unreadable(f"{path} is a link to {os.readlink(path)}, which is not there: is its disk mounted?")
-    if not os.path.exists(path):
-        raise Missing(f"{path}: there is no such file{_neighbours(path)}")
-    if not os.path.isfile(path):
-        raise Foreign(f"{path} is not a file; name the file itself, such as {os.path.join(path, 'checkpoint.pt')}")
-    _container(path)
-    tree = _load(path)
-    _kind(path, tree)
+    outline.read(path)  # first, and without torch: it trusts what it is given
+    _look(path)
+    try:
+        tree = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except RuntimeError as reason:
+        raise Unreadable(f"{path} cannot be mapped into memory: {str(reason).splitlines()[0]}") from reason
     if tree.get("digest") != state.digest({k: v for k, v in tree.items() if k != "digest"}):
         raise Damaged(f"{path} is damaged: its content does not match its digest")
     return tree
+
+
+def load(path: str) -> dict[str, Any]:
+    """The whole content of a checkpoint, verified, in memory of its own. Raises what read raises."""
+    return state.snapshot(read(path))
+
+
+def _look(path: str) -> None:
+    """Read every byte once. A sector that the disk cannot read is an error here; where the file is mapped, it would
+    end the process."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            piece = bytearray(1 << 20)
+            while file.readinto(piece):
+                pass
+    except OSError as reason:
+        raise Unreadable(f"{path} cannot be read: {reason.strerror}") from reason
 
 
 def _put(tree: dict[str, Any], path: str) -> None:
@@ -104,54 +112,3 @@ def parts(tree: dict[str, Any]) -> dict[str, Any]:
     """Kept parts by their own names; undoes layout."""
     named = {name: tree[key] for name, key in WELL_KNOWN.items() if key in tree}
     return {**named, **tree["kept"]}
-
-
-def _container(path: str) -> None:
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4)
-    except OSError as reason:
-        raise Unreadable(f"{path} cannot be read: {reason.strerror}") from reason
-    if head[:1] == b"\x80":
-        raise Hostile(f"{path} is a bare pickle, which can run code when loaded: refused")
-    if head != b"PK\x03\x04":
-        raise Foreign(f"{path} is not a checkpoint: it starts with {head!r}, not with a zip's mark")
-    try:
-        with zipfile.ZipFile(path) as container:
-            wrong = container.testzip()
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as reason:
-        raise Damaged(f"{path} is cut short or damaged: {reason}") from reason
-    if wrong is not None:
-        raise Damaged(f"{path} is damaged: the bytes of {wrong} do not match their CRC32")
-
-
-def _load(path: str) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as reason:
-        named = re.search(r"GLOBAL ([\w.]+)", str(reason))
-        what = f"it asks for {named[1]}" if named else "its pickle holds more than plain values"
-        raise Hostile(f"{path} would run code when loaded ({what}): refused") from reason
-    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError, IndexError) as reason:
-        first = (str(reason).splitlines() or [type(reason).__name__])[0]
-        raise Foreign(f"{path} is a zip, but torch cannot read it as a checkpoint: {first[:200]}") from reason
-
-
-def _kind(path: str, tree: Any) -> None:
-    if not isinstance(tree, dict) or "format" not in tree:
-        weights = isinstance(tree, dict) and any(isinstance(v, torch.Tensor | dict) for v in tree.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        found = "weights of another program, but no run to go on with" if weights else "no state of a run"
-        raise Foreign(f"{path} holds {found}; name a checkpoint.pt or a snapshot that this trainer wrote")
-    if not isinstance(tree["format"], int) or tree["format"] > FORMAT:
-        raise Foreign(f"{path} has format {tree['format']!r}; this version reads up to {FORMAT}: install a newer one")
-    for name, kind in FACTS.items():
-        if not isinstance(tree.get(name), kind):  # pyright: ignore[reportUnknownMemberType]
-            raise Damaged(f"{path} is damaged: {name} is not {kind.__name__}")
-
-
-def _neighbours(path: str) -> str:
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        return f", nor a folder {folder}"
-    found = sorted(name for name in os.listdir(folder) if name.endswith(".pt"))
-    return f"; {folder} holds {', '.join(found[-5:])}" if found else f"; {folder} holds no .pt file"

@@ -11,14 +11,18 @@ import pytest
 import torch
 import trimesh
 
-import unbroken.checkpoint
 from perpart import clouds
 from perpart.hand import PARTS
 from perpart.model import ContactCVAE
 from perpart.objects import build
 from perpart.sample import Sampling, draw, main, restored, sample
+from unbroken import checkpoint
 
 SHAPE = {"width": 8, "points": 64, "latents": 4}
+FACTS = {
+    "epoch": 1, "batch": 0, "step": 1, "seed": 0, "settings": SHAPE, "journal": {}, "kept": {}, "means": {},
+    "parameters": {}, "environment": {},
+}  # fmt: skip
 AWAY = np.array([0.5, -0.3, 0.2])  # metres by which the mug's file lies off the origin
 
 
@@ -29,8 +33,9 @@ def folder(tmp_path_factory) -> Path:
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(0)
         model = ContactCVAE(SHAPE["width"], SHAPE["points"], SHAPE["latents"])
-    facts = {"epoch": 7, "batch": 0, "step": 84, "seed": 0, "settings": SHAPE, "journal": {}, "kept": {}}
-    unbroken.checkpoint.write({**facts, "state_dict": dict(model.state_dict())}, str(place / "checkpoint.pt"))
+    checkpoint.write(
+        {**FACTS, "epoch": 7, "step": 84, "state_dict": dict(model.state_dict())}, str(place / "checkpoint.pt")
+    )
     mesh = build("mug", 0).mesh.copy()
     mesh.apply_translation(AWAY)
     mesh.apply_scale(1000).export(place / "mug.ply")
@@ -95,7 +100,7 @@ def test_meta_says_unit_frame_parts_constants_seed_and_digest(folder):
     assert meta["digits"]["thumb"] == [1, 2, 3]
     assert meta["seed"] == 5
     assert meta["epoch"] == 7
-    assert meta["checkpoint_digest"] == unbroken.load(str(folder / "checkpoint.pt"))["digest"]
+    assert meta["checkpoint_digest"] == checkpoint.load(str(folder / "checkpoint.pt"))["digest"]
     assert meta["contact"]["fade_m"] == [0.015, 0.02]
     assert "origin" in meta["frame"]
     assert sorted(meta["files"]) == sorted(path.name for path in (folder / "maps").iterdir())
@@ -201,7 +206,6 @@ def test_a_folder_that_is_a_file_is_one_line(folder, capsys):
 
 
 def test_a_checkpoint_of_another_model_is_one_line(folder, capsys):
-    facts = {"epoch": 1, "batch": 0, "step": 1, "seed": 0, "settings": SHAPE, "journal": {}, "kept": {}}
-    tree = {**facts, "state_dict": {"weight": torch.zeros(3)}}
-    unbroken.checkpoint.write(tree, str(folder / "other.pt"))
+    tree = {**FACTS, "state_dict": {"weight": torch.zeros(3)}}
+    checkpoint.write(tree, str(folder / "other.pt"))
     assert "holds another model" in refused(capsys, *flags(folder, checkpoint=str(folder / "other.pt")))

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import unbroken
-from unbroken import checkpoint
 
 FILES = sorted(Path(str(unbroken.__file__)).parent.glob("*.py"))
 
@@ -25,14 +24,14 @@ def test_the_public_words_are_complete_and_sorted() -> None:
 
 def test_the_public_words_are_these() -> None:
     assert unbroken.__all__ == [
-        "Epoch", "Error", "Every", "Feed", "Gradients", "Position", "Run", "Stopped", "load", "recorded",
+        "Epoch", "Error", "Every", "Feed", "Gradients", "Keep", "Position", "Run", "Stop", "Stopped",
+        "initialise", "load", "recorded",
     ]  # fmt: skip
-    assert unbroken.load is checkpoint.read
 
 
 @pytest.mark.parametrize("word", unbroken.__all__)
 def test_a_public_word_is_what_its_file_calls_it(word: str) -> None:
-    assert getattr(unbroken, word).__name__ == {"load": "read"}.get(word, word)
+    assert getattr(unbroken, word).__name__ == word
 
 
 def test_a_word_that_is_not_public_is_an_error_of_attributes() -> None:

@@ -87,7 +87,7 @@ def test_a_damaged_newest_is_set_aside_under_a_new_name_and_the_reason_said(shel
     path, said = newest(shelf)
     assert path == "checkpoint.prev.pt"
     (line,) = said
-    assert line.startswith(f"{shelf.checkpoint} is damaged: the bytes of ")
+    assert line.startswith(f"{shelf.checkpoint} is damaged: its content does not match its digest")
     assert line.endswith(f"; set aside as {shelf.checkpoint}.damaged")
     assert Path(shelf.checkpoint + ".damaged").read_bytes() == content
     assert newest(shelf) == ("checkpoint.prev.pt", [])
