@@ -1,16 +1,15 @@
 """One small job in four loops, each resumed as its makers say: this package, a plain loop, Accelerate, the HF Trainer
 
-python -m benchmarks.jobs LOOP --folder F --stop 562: train from where the folder stands until so many batches of the
-epoch are done, save, leave, and print as JSON how the first step went. benchmarks.resume starts it.
+A job trains from where its folder stands until so many batches of the epoch are done, saves, leaves, and tells how its
+first step went. benchmarks.resume starts them.
 """
 
-import argparse
-import importlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 import unbroken
+from benchmarks.sitting import quiet
 
 BATCH = 32
 Batch = dict[str, Tensor]
@@ -79,20 +79,14 @@ class Net(torch.nn.Module):
         return {"loss": self.layer(x).square().mean()}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("loop", choices=LOOPS)
-    parser.add_argument("--folder", required=True)
-    parser.add_argument("--samples", type=int, required=True)
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds that reading a sample takes")
-    parser.add_argument("--stop", type=int, required=True)
-    options = parser.parse_args()
+def work(loop: str, told: str, *, folder: str, samples: int, delay: float, stop: int) -> None:
+    """Do a job in a process of its own, and leave what it tells as JSON in a file."""
     torch.set_num_threads(1)  # a model this small only waits for a second thread
-    importlib.import_module("torch._dynamo")  # what the first optimizer of a process imports, in seconds
-    loop = LOOPS[options.loop]()  # nor are its imports counted
-    job = Job(options.folder, options.samples, options.delay, options.stop)
-    loop(job)
-    print(json.dumps(asdict(job.told)))
+    train = LOOPS[loop]()  # imports, which are not counted
+    with quiet():
+        job = Job(folder, samples, delay, stop)
+        train(job)
+    Path(told).write_text(json.dumps(asdict(job.told)))
 
 
 # ---- the loops: each imports what it needs and returns the function that trains
@@ -208,6 +202,3 @@ def step(model: Any, optimizer: Any, batch: Batch, backward: Callable[[Tensor], 
 
 
 LOOPS = {"unbroken": ours, "plain": plain, "accelerate": accelerate, "transformers": transformers}
-
-if __name__ == "__main__":
-    main()
