@@ -30,9 +30,9 @@ class Schedule:
         for group in self._optimizer.param_groups:
             group["lr"], group["weight_decay"] = self.lr, self.weight_decay
 
-    def at(self, progress: float) -> float:
-        """The learning rate of the batch that begins at this progress."""
-        begun = [leg for leg in self.legs if leg[0] <= progress]
+    def at(self, progress: float, legs: Sequence[Leg] | None = None) -> float:
+        """The learning rate of the batch that begins at this progress; with other legs, what it would be."""
+        begun = [leg for leg in legs or self.legs if leg[0] <= progress]
         start, stop = begun[-1]
         last = max(stop - start - 1 / self.batches, 1e-9)  # where the leg's last batch begins
         return self.end + 0.5 * (self.peak - self.end) * (1 + math.cos(math.pi * min(1.0, (progress - start) / last)))

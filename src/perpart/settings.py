@@ -24,6 +24,8 @@ class Settings:
     """Where everything goes: checkpoint.pt, checkpoints/, train.log, journal.jsonl, summaries/, run.json."""
     resume: str | None = None
     """Begin the history at this file: checkpoint.pt, or a snapshot such as checkpoints/E1000_net.pt."""
+    init_from: str | None = None
+    """Begin a new run with the weights in this file (a checkpoint, a state dict, .safetensors), and nothing else."""
     preset: Literal["laptop", "paper"] = "laptop"
     """Defaults for points, width, batch size and grasps an epoch: laptop for two CPU cores, paper for a GPU."""
     explain: bool = False
@@ -82,13 +84,17 @@ class Settings:
     """Steps between two step records in journal.jsonl."""
     legs: Annotated[tuple[tuple[int, int], ...], tyro.conf.Suppress] = ()
     """The schedule's cosines, from epoch to epoch; written by --extend."""
+    legs_before: Annotated[tuple[tuple[int, int], ...], tyro.conf.Suppress] = ()
+    """Those of the run before this start extended it."""
 
     def record(self) -> dict[str, Any]:
         """What is recorded at birth: all but what belongs to a single start."""
         return {k: v for k, v in asdict(self).items() if k not in ONCE}
 
 
-ONCE = ("work_dir", "resume", "extend", "allow", "explain", "grace", "stop_file", "max_hours")
+ONCE = (
+    "work_dir", "resume", "init_from", "extend", "allow", "explain", "grace", "stop_file", "max_hours", "legs_before",
+)  # fmt: skip
 """What belongs to a single start."""
 FREE = (
     "num_workers", "n_epochs", "legs", "data", "snapshot_every", "snapshots_kept", "save_minutes", "save_stall",
@@ -152,7 +158,7 @@ def _lengthened(settings: Settings, before: int) -> Settings:
         legs = extended(settings.legs, settings.n_epochs, settings.extend)
     except ValueError as reason:
         raise Mistake(f"--extend restart: {reason}") from None
-    return replace(settings, legs=tuple((a, b) for a, b in legs))
+    return replace(settings, legs=tuple((a, b) for a, b in legs), legs_before=settings.legs)
 
 
 def _usable(settings: Settings) -> Settings:

@@ -37,6 +37,7 @@ def train(settings: Settings) -> None:
     )  # fmt: skip
     with unbroken.Run(
         settings.work_dir, feed, epochs=settings.n_epochs, seed=settings.seed, resume=settings.resume,
+        init_from=settings.init_from,
         settings={**settings.record(), "data_fingerprint": fingerprint(grasps)}, free=FREE, allow=settings.allow,
         save=unbroken.Every(minutes=settings.save_minutes, stall=settings.save_stall, background=settings.background),
         snapshots=unbroken.Keep(settings.snapshot_every, settings.snapshots_kept),
@@ -52,6 +53,7 @@ def train(settings: Settings) -> None:
         )  # fmt: skip
         run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
         announce(run, settings, model, seen, unseen)
+        run.say(*ahead(run.position.epoch + run.position.batch / feed.batches, settings, scheduler))
         for epoch in run:
             model.train()
             for items in epoch:
@@ -68,6 +70,17 @@ def train(settings: Settings) -> None:
 def kl_weight(settings: Settings, progress: float) -> float:
     """The price of a nat: rises to its full height over the warm-up, so that the latent is used before it costs."""
     return settings.kl_weight * min(1.0, progress / settings.kl_warmup) if settings.kl_warmup else settings.kl_weight
+
+
+def ahead(progress: float, settings: Settings, scheduler: Schedule) -> list[str]:
+    """The learning rate of the next batch, of one an epoch later, and of the last; at an extension, before it too."""
+    step = 1 / scheduler.batches
+    rates = [scheduler.at(place) for place in (progress, progress + 1, settings.n_epochs - step)]
+    lines = ["learning rate: {:.6g} next, {:.6g} an epoch later, {:.6g} at the end".format(*rates)]
+    if settings.extend:
+        before = scheduler.at(max(0.0, progress - step), settings.legs_before)
+        lines.append(f"--extend {settings.extend}: from {before:.6g} at the last batch to {rates[0]:.6g} at the next")
+    return lines
 
 
 def to(device: torch.device, batch: dict[str, Tensor]) -> dict[str, Tensor]:

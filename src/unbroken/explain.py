@@ -35,10 +35,11 @@ def choice(
         yield f"would stop here: {refused}"
 
 
-def fit(parts: Mapping[str, Any], found: Found | None) -> Iterator[str]:
+def fit(parts: Mapping[str, Any], found: Found | None, init_from: str | None) -> Iterator[str]:
     """What would be restored and what not, and the learning rates: in the kept optimizers, and after one more step of
     each torch scheduler. Restores into the parts, in memory. Raises Mismatch."""
-    yield from ["what it would say:", *resume.restore(parts, found)] if found else ["every part starts fresh"]
+    yield "what it would say:" if found or init_from else "every part starts fresh"
+    yield from resume.start(parts, found, init_from)
     for name, part in parts.items():
         if hasattr(part, "param_groups"):
             yield f"learning rate in {name}: {_rates(part)}"

@@ -1,11 +1,27 @@
-"""Going on: every kept part gets its state back, and what does not come back is said"""
+"""Going on: every kept part gets its state back, and what does not come back is said; or beginning with some weights"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from . import checkpoint, optimizers, state
+from .errors import Misuse
 from .shelf import Found
+from .weights import initialise
+
+
+def start(parts: Mapping[str, Any], found: Found | None, init_from: str | None) -> list[str]:
+    """Restore the parts, or give the model of a new run the weights in a file; the lines that say what was done.
+
+    Raises Mismatch for what does not fit, and what reading the file raises.
+    """
+    if found is not None:
+        past = f"--init-from {init_from} counts for a new run: this one goes on from {found.path}"
+        return [*([past] if init_from else []), *restore(parts, found)]
+    if init_from and "model" not in parts:
+        raise Misuse(f"--init-from {init_from}: no part is kept under the name model")
+    return initialise(parts["model"], init_from) if init_from else []
 
 
 def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:

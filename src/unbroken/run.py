@@ -43,7 +43,8 @@ class Run:
     """A training run that goes on where it stopped.
 
     work_dir: where all files go. feed: the data. epochs: how many in all. seed: decides order and randomness.
-    resume: begin the history at this file instead of the newest state. settings: plain values recorded at birth and
+    resume: begin the history at this file instead of the newest state. init_from: give the model of a new run the
+    weights in this file (`unbroken.initialise`), and nothing else. settings: plain values recorded at birth and
     compared on resume; those named in `free` may differ in silence, those named in `allow` may differ and are told.
     save, snapshots, stop: when states are saved, which are kept for good, and when the run stops by itself.
     log_every: steps between two step records in the journal. summaries: mirror the journal to TensorBoard.
@@ -60,6 +61,7 @@ class Run:
         epochs: int,
         seed: int = 0,
         resume: str | None = None,
+        init_from: str | None = None,
         settings: Mapping[str, Any] | None = None,
         free: Collection[str] = (),
         allow: Collection[str] = (),
@@ -77,7 +79,7 @@ class Run:
         self.environment = drift.environment()
         self.position = Position()
         self._resume, self._free, self._allow, self._explain = resume, free, allow, explain
-        self._stops = stop or Stop()
+        self._init_from, self._stops = init_from, stop or Stop()
         self._story = Story(work_dir, epochs, feed.batches, log_every, summaries)
         self._writer = Writer(self.shelf, save or Every(), snapshots or Keep(), self.say, self._story.settle)
         self._parts: dict[str, state.Stateful] = {}
@@ -97,6 +99,7 @@ class Run:
                 stack.enter_context(self.shelf.locked(self.say))
             self._record = Record(self.shelf)
             self._found = history.choose(self.shelf, self._resume, self._record.sessions, self.say)
+            self.position = self._found.position if self._found else Position()
             self._compare()
             self._notice = Notice(stack.enter_context(signals.heeded()), self._stops)
             stack.enter_context(seeds.borrowed())
@@ -136,7 +139,7 @@ class Run:
         if not self._entered or self._begun:
             raise Misuse("a run is looped over once, and inside its with block")
         if self._explain:
-            self.say(*explain.fit(self._parts, self._found))
+            self.say(*explain.fit(self._parts, self._found, self._init_from))
             return iter(())
         if not self.finished:
             self._begin()
@@ -168,7 +171,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether every epoch is done."""
-        return (self._found.position if self._found else self.position).epoch >= self.epochs
+        return self.position.epoch >= self.epochs
 
     @property
     def saved(self) -> Position | None:
@@ -193,7 +196,9 @@ class Run:
 
     def _begin(self) -> None:
         """Load the past, then take possession of the work dir; what does not fit changes nothing there."""
-        lines = self._restore(self._found) if self._found else []
+        lines = resume.start(self._parts, self._found, self._init_from)
+        if self._found is not None:
+            self._story.means.load_state_dict(self._found.tree["means"])
         try:
             self._possess(self._found)
         except OSError as reason:
@@ -202,12 +207,6 @@ class Run:
         self._strays = Strays(self._parts)
         self.say(*lines)
         self._batches = self.feed.stream(self.seed, self.position, self.epochs)
-
-    def _restore(self, found: Found) -> list[str]:
-        lines = resume.restore(self._parts, found)
-        self._story.means.load_state_dict(found.tree["means"])
-        self.position = found.position
-        return lines
 
     def _possess(self, found: Found | None) -> None:
         """Make the folder this run's: its journal goes on from the state's mark, and a whole state is in it."""
