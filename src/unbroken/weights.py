@@ -159,9 +159,12 @@ def _head(path: str) -> bytes:
 
 
 def _uncut(path: str) -> None:
-    """torch loads flipped bytes without a word; the zip around them knows better. Raises Damaged."""
+    """torch loads flipped bytes without a word; the zip around them knows better. Raises Damaged, and Foreign for one
+    that would grow when it is read."""
     try:
         with zipfile.ZipFile(path) as container:
+            if sum(record.file_size for record in container.infolist()) > os.path.getsize(path):
+                raise Foreign(f"{path} is a zip, but not as torch.save writes it: it holds more than its own size")
             wrong = container.testzip()
     except (zipfile.BadZipFile, zlib.error, *UNREADABLE) as reason:
         raise Damaged(f"{path} is cut short or damaged: {reason}") from reason

@@ -3,6 +3,7 @@
 import io
 import pickle
 import sys
+import zipfile
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
@@ -272,6 +273,16 @@ REFUSED: dict[str, tuple[Any, type[errors.Error], str]] = {
 @pytest.mark.parametrize(("content", "kind", "told"), REFUSED.values(), ids=REFUSED)
 def test_a_file_without_weights_is_refused(content: Any, kind: Any, told: str, tmp_path: Path) -> None:
     refuse(content, kind, told, tmp_path)
+
+
+def test_a_zip_that_grows_when_it_is_read_is_refused_before_it_does(tmp_path: Path) -> None:
+    honest = zipfile.ZipFile(io.BytesIO(saved({"0.weight": torch.zeros(1 << 20)})))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb:
+        for name in honest.namelist():
+            bomb.writestr(name, honest.read(name))
+    assert len(packed.getvalue()) < 1 << 16
+    refuse(packed.getvalue(), errors.Foreign, "it holds more than its own size", tmp_path)
 
 
 def test_a_flipped_bit_in_a_file_of_another_program_is_found(tmp_path: Path) -> None:
