@@ -12,13 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from .buffers import Buffers
-from .errors import Damaged, Unwritable
+from .errors import Error, Unwritable
 from .every import Cost, Every
 from .keep import Keep
 from .position import Position
 from .shelf import Shelf
 
-FAILURES = (OSError, RuntimeError, Damaged)  # torch.save says RuntimeError when its file cannot grow
+FAILURES = (OSError, RuntimeError, Error)  # torch.save says RuntimeError when its file cannot grow
 Tree = Callable[[], dict[str, Any]]
 
 
