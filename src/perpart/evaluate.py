@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def heading(wish: Evaluation, state: dict, data: Contacts, found: str) -> str:
     """What is compared with what."""
-    trained = state["settings"].get("data_fingerprint")
+    trained = state["settings"].get("fingerprint")
     same = "the data it was trained with" if trained == found else "other data than it was trained with"
     return (
         f"{wish.checkpoint}: epoch {state['epoch']}\n"

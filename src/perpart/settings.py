@@ -101,7 +101,7 @@ FREE = (
     "background", "log_every",
 )  # fmt: skip
 """What cannot change the numbers, or is told elsewhere: the length by --extend, the data by their fingerprint."""
-DERIVED = {"data_fingerprint", "samples", "epoch_size"}
+DERIVED = {"fingerprint", "samples", "epoch_size"}
 """What is recorded and compared beside the settings: facts of the data."""
 FEWEST = 32
 """Points of an object: twice the neighbours that the model looks at."""

@@ -33,12 +33,12 @@ def train(settings: Settings) -> None:
     unseen = Contacts(grasps, "valid", settings.points, augment=False, most=VALIDATED)
     feed = unbroken.Feed(
         seen, settings.batch_size, epoch_size=settings.grasps_per_epoch, workers=settings.num_workers,
-        pin_memory=device.type == "cuda",
+        pin_memory=device.type == "cuda", fingerprint=fingerprint(grasps),
     )  # fmt: skip
     with unbroken.Run(
         settings.work_dir, feed, epochs=settings.n_epochs, seed=settings.seed, resume=settings.resume,
         init_from=settings.init_from,
-        settings={**settings.record(), "data_fingerprint": fingerprint(grasps)}, free=FREE, allow=settings.allow,
+        settings=settings.record(), free=FREE, allow=settings.allow,
         save=unbroken.Every(minutes=settings.save_minutes, stall=settings.save_stall, background=settings.background),
         snapshots=unbroken.Keep(settings.snapshot_every, settings.snapshots_kept),
         stop=unbroken.Stop(settings.stop_file, settings.max_hours, settings.grace),

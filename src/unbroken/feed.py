@@ -25,6 +25,8 @@ class Feed:
     after pass of the whole set, so that every sample is seen equally often.
     shuffle=False takes the samples in the order of their index. drop_last leaves out the last, smaller batch.
     workers: processes that prepare batches; their number never changes a bit.
+    fingerprint: what tells these data from others of the same length, such as a version or a hash; recorded with the
+    run and compared when it goes on.
     """
 
     def __init__(
@@ -38,12 +40,13 @@ class Feed:
         drop_last: bool = False,
         collate: Callable[[list[Any]], Any] | None = None,
         pin_memory: bool = False,
+        fingerprint: str | None = None,
     ) -> None:
         self.samples = _length(dataset)
         self.dataset, self.batch_size, self.workers = dataset, batch_size, workers
         self.epoch_size = self.samples if epoch_size is None else epoch_size
         self.shuffle, self.drop_last = shuffle, drop_last
-        self.collate, self.pin_memory = collate, pin_memory
+        self.collate, self.pin_memory, self.fingerprint = collate, pin_memory, fingerprint
         if min(self.samples, batch_size, self.epoch_size) < 1 or self.batches < 1 or workers < 0:
             raise Misuse(
                 f"a feed needs at least one batch: {self.samples} samples, epoch_size {self.epoch_size}, "
@@ -58,7 +61,7 @@ class Feed:
 
     def facts(self) -> dict[str, Any]:
         """What of the feed decides the numbers, to be compared when a run goes on."""
-        names = ("samples", "batch_size", "epoch_size", "shuffle", "drop_last")
+        names = ("samples", "batch_size", "epoch_size", "shuffle", "drop_last", "fingerprint")
         return {name: getattr(self, name) for name in names}
 
     def draws(self, seed: int, epoch: int, batch: int) -> list[Draw]:

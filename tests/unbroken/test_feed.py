@@ -193,4 +193,11 @@ def test_a_feed_without_a_batch_is_refused_with_all_its_numbers(size: int, optio
 
 def test_the_facts_are_those_that_decide_the_numbers() -> None:
     feed = Feed(Noisy(10), batch_size=4, epoch_size=8, workers=3)
-    assert feed.facts() == {"samples": 10, "batch_size": 4, "epoch_size": 8, "shuffle": True, "drop_last": False}
+    assert feed.facts() == {
+        "samples": 10,
+        "batch_size": 4,
+        "epoch_size": 8,
+        "shuffle": True,
+        "drop_last": False,
+        "fingerprint": None,
+    }
