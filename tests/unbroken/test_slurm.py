@@ -51,7 +51,7 @@ def test_outside_slurm_nothing_is_asked_and_nothing_said(
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("echo 'Job may not be requeued:' >&2; echo '  no such right' >&2; exit 1", "Job may not be requeued: no such right"),
+        ("echo 'may not:' >&2; echo '  no such right' >&2; exit 1", "may not: no such right"),
         ("echo on the other stream; exit 1", "on the other stream"),
         ("exit 3", "exit code 3"),
     ],
