@@ -17,10 +17,10 @@ import unbroken
 def main(work_dir: str = "exp_smallest") -> None:
     x = torch.linspace(-1, 1, 512).reshape(-1, 1)
     feed = unbroken.Feed(TensorDataset(x, x**2), batch_size=32)
-    with unbroken.Run(work_dir, feed, epochs=10, seed=0) as run:
+    with unbroken.Run(work_dir, feed, epochs=6, seed=0) as run:
         model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Dropout(0.1), nn.Linear(32, 1))
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6)
         run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
         for epoch in run:  # the past is loaded here
             for inputs, targets in epoch:

@@ -21,7 +21,7 @@ ACCUMULATE = 4  # batches to one step of the optimizer
 def main(work_dir: str = "exp_more") -> None:
     x = torch.linspace(-1, 1, 480).reshape(-1, 1)
     feed = unbroken.Feed(TensorDataset(x, x**2), batch_size=32)
-    with unbroken.Run(work_dir, feed, epochs=8, seed=0) as run:
+    with unbroken.Run(work_dir, feed, epochs=6, seed=0) as run:
         model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1))
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))

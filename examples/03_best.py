@@ -39,7 +39,7 @@ def main(work_dir: str = "exp_best") -> None:
     images, labels = (torch.tensor(a) for a in load_digits(return_X_y=True))
     images = images.float() / 16
     feed = unbroken.Feed(TensorDataset(images[:400], labels[:400]), batch_size=32)
-    with unbroken.Run(work_dir, feed, epochs=8, seed=0) as run:
+    with unbroken.Run(work_dir, feed, epochs=6, seed=0) as run:
         model = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 10))
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-2)
         best = Best()

@@ -63,7 +63,7 @@ def main(work_dir: str = "exp_order") -> None:
     if not os.path.exists(path):
         write(path)
     feed = unbroken.Feed(Balanced(Lines(path)), batch_size=20)
-    with unbroken.Run(work_dir, feed, epochs=6, seed=0) as run:
+    with unbroken.Run(work_dir, feed, epochs=4, seed=0) as run:
         model = nn.Linear(2, 2)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
         run.keep(model=model, optimizer=optimizer)
