@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -82,19 +83,21 @@ class Pace:
     """How fast this session goes, over about the last minute."""
 
     def __init__(self, done: float) -> None:
-        self._ticks: list[tuple[float, float]] = []
-        self.tick(done)
+        self._last = (time.monotonic(), done)
+        self._ticks = deque([self._last])
 
     def tick(self, done: float) -> None:
         """Note how much is done by now, in epochs."""
-        now = time.monotonic()
-        self._ticks = [tick for tick in self._ticks if now - tick[0] < 60.0][-1000:]
-        self._ticks.append((now, done))
+        self._last = now, _ = time.monotonic(), done
+        if now - self._ticks[-1][0] >= OFTEN:  # not every batch: some take microseconds
+            self._ticks.append(self._last)
+        while now - self._ticks[0][0] > 60.0:
+            self._ticks.popleft()
 
     @property
     def speed(self) -> float:
         """Epochs a second; 0.0 as long as it is not known."""
-        (then, before), (now, done) = self._ticks[0], self._ticks[-1]
+        (then, before), (now, done) = self._ticks[0], self._last
         return (done - before) / (now - then) if now > then else 0.0
 
 

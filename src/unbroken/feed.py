@@ -16,6 +16,7 @@ from .errors import Misuse
 from .position import Position
 
 Draw = tuple[int, int]  # (number of the draw, index of the sample)
+TOGETHER = 4096  # draws that are worked out at once: numpy takes as long for one batch as for a hundred
 
 
 class Feed:
@@ -64,10 +65,10 @@ class Feed:
         names = ("samples", "batch_size", "epoch_size", "shuffle", "drop_last", "fingerprint")
         return {name: getattr(self, name) for name in names}
 
-    def draws(self, seed: int, epoch: int, batch: int) -> list[Draw]:
-        """The draws of one batch."""
+    def draws(self, seed: int, epoch: int, batch: int, many: int = 1) -> list[Draw]:
+        """The draws of one batch, or of so many one after another."""
         start = batch * self.batch_size
-        stop = min(start + self.batch_size, self.epoch_size)
+        stop = min(start + many * self.batch_size, self.epoch_size)
         numbers = epoch * self.epoch_size + np.arange(start, stop, dtype=np.int64)
         taken = order.draw(seed, self.samples, numbers) if self.shuffle else numbers % self.samples
         return list(zip(numbers.tolist(), taken.tolist(), strict=True))
@@ -106,10 +107,12 @@ class _Draws:
         self.feed, self.seed, self.start, self.epochs = feed, seed, start, epochs
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        first = self.start.batch
+        size, first = self.feed.batch_size, self.start.batch
+        many = max(1, TOGETHER // size)
         for epoch in range(self.start.epoch, self.epochs):
-            for batch in range(first, self.feed.batches):
-                yield self.feed.draws(self.seed, epoch, batch)
+            for batch in range(first, self.feed.batches, many):
+                block = self.feed.draws(self.seed, epoch, batch, min(many, self.feed.batches - batch))
+                yield from (block[i : i + size] for i in range(0, len(block), size))
             first = 0
 
 

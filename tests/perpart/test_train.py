@@ -1,0 +1,39 @@
+"""What the main job says before it trains"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from perpart.schedule import Schedule
+from perpart.settings import Settings
+from perpart.train import ahead
+
+BORN = Settings(n_epochs=100, legs=((0, 100),))
+
+
+def said(settings: Settings, progress: float) -> list[str]:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=settings.lr)
+    schedule = Schedule(optimizer, 10, legs=settings.legs, lr=settings.lr, lr_end=settings.lr_end, weight_decay=0.0)
+    return ahead(progress, settings, schedule)
+
+
+def test_the_learning_rate_ahead_ends_where_the_settings_say() -> None:
+    assert said(BORN, 0.0) == ["learning rate: 0.0008 next, 0.000799827 an epoch later, 0.0001 at the end"]
+
+
+@pytest.mark.parametrize(
+    ("extend", "legs", "seam", "end"),
+    [
+        ("hold", ((0, 100),), "from 0.0001 at the last batch to 0.0001 at the next", "0.0001 at the end"),
+        ("restart", ((0, 100), (100, 200)), "from 0.0001 at the last batch to 0.0008 at the next", "0.0001 at the end"),
+        ("stretch", ((0, 200),), "from 0.0001 at the last batch to 0.0004497", "0.0001 at the end"),
+    ],
+)
+def test_an_extension_shows_the_learning_rate_on_both_sides_of_the_seam(
+    extend: str, legs: tuple[tuple[int, int], ...], seam: str, end: str
+) -> None:
+    longer = replace(BORN, n_epochs=200, extend=extend, legs=legs, legs_before=BORN.legs)
+    rates, both = said(longer, 100.0)
+    assert both.startswith(f"--extend {extend}: {seam}")
+    assert rates.endswith(end)
