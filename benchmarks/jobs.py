@@ -95,8 +95,10 @@ Loop = Callable[[Job], None]
 
 
 def ours() -> Loop:
+    run_class, feed_class = unbroken.Run, unbroken.Feed  # imported when they are first asked for
+
     def train(job: Job) -> None:
-        with unbroken.Run(job.folder, unbroken.Feed(job.data, BATCH), epochs=1) as run:
+        with run_class(job.folder, feed_class(job.data, BATCH), epochs=1) as run:
             model, optimizer = job.model()
             run.keep(model=model, optimizer=optimizer)
             for epoch in run:

@@ -7,10 +7,12 @@ table of its own: it is paid by whoever prepares the sample, which is a data wor
 """
 
 import logging
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -24,7 +26,9 @@ from unbroken.position import Position
 WARM = 200
 """Steps that are not counted: caches fill, allocators settle."""
 PEERS = {"lightning": "lightning", "accelerate": "accelerate"}
+BARE, OURS = "bare DataLoader loop", "unbroken"
 MICRO = 1e6
+Loop = Callable[[int], list[float]]
 
 
 class Ready(Dataset[Tensor]):
@@ -53,24 +57,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def loops(steps: int, rounds: int) -> None:
     """Print what a step costs in every loop."""
-    contenders: dict[str, Callable[[int], float]] = {
-        "bare DataLoader loop": bare,
-        "unbroken": partial(ours, log=False),
-        "unbroken, run.log each step": partial(ours, log=True),
-    }
-    contenders |= {"Accelerate": accelerated} if sitting.installed("accelerate") else {}
+    contenders: dict[str, Loop] = {BARE: bare, OURS: partial(ours, log=False)}
+    contenders["unbroken, run.log each step"] = partial(ours, log=True)
+    if sitting.installed("accelerate"):
+        contenders["Accelerate"] = accelerated
     if sitting.installed("lightning"):
         contenders["Lightning, barebones"] = partial(lightning, log=False, barebones=True)
         contenders["Lightning, its defaults, self.log each step"] = partial(lightning, log=True, barebones=False)
-    times = sitting.turns({name: sitting.quiet()(partial(loop, steps)) for name, loop in contenders.items()}, rounds)
-    base, mine = "bare DataLoader loop", sitting.above(times, "unbroken", "bare DataLoader loop")
-    rows: list[list[str]] = []
-    for name in contenders:
-        extra = sitting.above(times, name, base)
-        times_ours = f"{extra / mine:.1f}" if name != base else "-"
-        rows.append([name, f"{sitting.median(times, name) * MICRO:.0f}", f"{extra * MICRO:.0f}", times_ours])
-    rows += [[name, sitting.ABSENT, "-", "-"] for name in PEERS if not sitting.installed(name)]
-    sitting.table(["loop", "µs a step", "µs above bare", "× unbroken"], rows)
+    means: sitting.Times = {name: [] for name in contenders}
+    turn = {name: partial(typical, partial(loop, steps), means[name]) for name, loop in contenders.items()}
+    times = sitting.turns(turn, rounds)
+    rows = [compared(times, means, name) for name in contenders]
+    rows += [[name, sitting.ABSENT, *["-"] * 3] for name in PEERS if not sitting.installed(name)]
+    sitting.table(["loop", "µs a step, median", "above bare", "× unbroken", "means: above bare"], rows)
+
+
+def typical(loop: Callable[[], list[float]], means: list[float]) -> float:
+    """The median step, which other programs of the machine hardly move; the mean counts what comes now and then."""
+    with sitting.quiet():
+        seconds = loop()
+    means.append(statistics.mean(seconds))
+    return statistics.median(seconds)
+
+
+def compared(times: sitting.Times, means: sitting.Times, name: str) -> list[str]:
+    """The line of a loop."""
+    step, extra = f"{sitting.median(times, name) * MICRO:.0f}", sitting.above(times, name, BARE)
+    if name == BARE:
+        return [name, step, "-", "-", "-"]
+    mine, mean = sitting.above(times, OURS, BARE), sitting.above(means, name, BARE)
+    return [name, step, f"{extra * MICRO:.0f}", f"{extra / mine:.1f}", f"{mean * MICRO:.0f}"]
 
 
 def samples(batches: int, rounds: int) -> None:
@@ -85,7 +101,7 @@ def samples(batches: int, rounds: int) -> None:
     sitting.table(head, rows)
 
 
-# ---- the loops: each trains for so many steps and returns the seconds a step
+# ---- the loops: each trains for so many steps and returns the seconds of each
 
 
 class Trained:
@@ -107,19 +123,19 @@ class Trained:
         self.optimizer.step()
         return loss
 
-    def seconds(self) -> float:
-        """The mean step once it is warm."""
-        return (self.clock[-1] - self.clock[WARM]) / (len(self.clock) - 1 - WARM)
+    def seconds(self) -> list[float]:
+        """Of each step once they are warm, from its beginning to the next one's."""
+        return [b - a for a, b in pairwise(self.clock[WARM:])]
 
 
-def bare(steps: int) -> float:
+def bare(steps: int) -> list[float]:
     trained = Trained()
     for batch in loader(steps):
         trained.step(batch)
     return trained.seconds()
 
 
-def ours(steps: int, log: bool) -> float:
+def ours(steps: int, log: bool) -> list[float]:
     feed = unbroken.Feed(Ready(steps), 1, collate=first)
     with tempfile.TemporaryDirectory() as folder, unbroken.Run(folder, feed, epochs=1) as run:
         trained = Trained()
@@ -132,7 +148,7 @@ def ours(steps: int, log: bool) -> float:
         return trained.seconds()
 
 
-def accelerated(steps: int) -> float:
+def accelerated(steps: int) -> list[float]:
     from accelerate import Accelerator  # noqa: PLC0415 (a peer need not be installed)
 
     trained, accelerator = Trained(), Accelerator(cpu=True)
@@ -146,7 +162,7 @@ def accelerated(steps: int) -> float:
     return trained.seconds()
 
 
-def lightning(steps: int, log: bool, barebones: bool) -> float:
+def lightning(steps: int, log: bool, barebones: bool) -> list[float]:
     import lightning as peer  # noqa: PLC0415 (a peer need not be installed)
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its greeting
