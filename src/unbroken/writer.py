@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from .buffers import Buffers
-from .errors import Error, Unwritable
+from .errors import Error, Misuse, Unwritable
 from .every import Cost, Every
 from .keep import Keep
 from .position import Position
@@ -48,7 +48,7 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, "unbroken-writer")
         self._under_way: Future[Outcome] | None = None
         self._taken, self._stall = Position(), 0.0  # of the state under way, or of the last one
-        self._waiting, self._at = False, time.monotonic()
+        self._waiting, self._at, self._epochs = False, time.monotonic(), 0
 
     def first(self, position: Position, tree: Tree | None) -> None:
         """Begin with the state that is on the disk; or put this one there at once, so that a disk that cannot hold it
@@ -57,12 +57,16 @@ class Writer:
             try:
                 self._settle()
                 self._shelf.put(self._buffers.copy(tree()))
+            except Misuse:  # a part whose state is not plain: no disk is at fault
+                raise
             except FAILURES as reason:
                 raise Unwritable(f"no state can be saved in {self._shelf.folder}: {reason}") from reason
         self.saved = self._taken = position
 
     def foresee(self, done: int, epochs: int) -> None:
-        """Say it now if the disk has no room for the saves and the snapshots that are to come."""
+        """Say it now if the disk has no room for the saves and the snapshots that are to come; and again after the
+        first save, since a state of birth has no optimizer's memory yet."""
+        self._epochs = epochs
         if shortage := self._shelf.shortage(self._keep.number(done, epochs)):
             self._say(shortage)
 
@@ -125,16 +129,15 @@ class Writer:
     def _begin(self, position: Position, tree: Tree, kept: bool) -> None:
         self._at = began = time.monotonic()
         self._taken, self._waiting = position, False
+        snapshot = self._shelf.snapshot(position.epoch) if kept else ""
         try:
             copied = self._buffers.copy(tree())
         except OSError as reason:  # the journal that it vouches for
             self.failed = True
-            self._say(self._otherwise(reason))
+            self._say(self._otherwise(reason, snapshot))
             return
         self._stall = time.monotonic() - began
-        self._under_way = self._thread.submit(
-            self._written, copied, self._shelf.snapshot(position.epoch) if kept else ""
-        )
+        self._under_way = self._thread.submit(self._written, copied, snapshot)
         if not self._when.background:
             self.wait()
 
@@ -147,6 +150,8 @@ class Writer:
             self._say(warning)
         self.failed = not outcome.saved
         if outcome.saved:
+            if self.cost is None:
+                self.foresee(self._taken.epoch, self._epochs)
             self.saved, self.cost = self._taken, Cost(self._stall, self._stall + outcome.seconds)
 
     # ---- in the background
@@ -157,9 +162,10 @@ class Writer:
             self._settle()
             if snapshot:  # before checkpoint.pt: whoever is killed in between comes back and writes both
                 warnings += self._kept(tree, snapshot)
+                snapshot = ""
             self._shelf.put(tree)
         except FAILURES as reason:
-            return Outcome(False, [*warnings, self._otherwise(reason)], time.monotonic() - began)
+            return Outcome(False, [*warnings, self._otherwise(reason, snapshot)], time.monotonic() - began)
         return Outcome(True, warnings, time.monotonic() - began)
 
     def _kept(self, tree: dict[str, Any], path: str) -> list[str]:
@@ -170,8 +176,9 @@ class Writer:
             return [f"Warning: {path} could not be kept; training goes on ({reason})"]
         return []
 
-    def _otherwise(self, reason: BaseException) -> str:
+    def _otherwise(self, reason: BaseException, snapshot: str) -> str:
+        lost = f", {snapshot} is not kept" if snapshot else ""
         return (
-            f"Warning: this state could not be saved: {self._shelf.checkpoint} still holds the one before it, "
+            f"Warning: this state could not be saved{lost}: {self._shelf.checkpoint} still holds the one before it, "
             f"the next save tries again; training goes on ({reason})"
         )
