@@ -22,7 +22,7 @@ class Buffers:
 
         def into(tensor: torch.Tensor, path: str) -> torch.Tensor:
             self._held[path] = _fitting(before.pop(path, None), tensor)
-            return self._held[path].copy_(tensor.detach(), non_blocking=True)
+            return self._held[path].copy_(tensor.detach(), non_blocking=tensor.is_cuda)
 
         copied = state.snapshot(tree, into)
         if torch.cuda.is_initialized():

@@ -45,10 +45,17 @@ def fit(parts: Mapping[str, Any], found: Found | None, init_from: str | None) ->
             yield f"learning rate in {name}: {_rates(part)}"
     for name, part in parts.items():
         if isinstance(part, LRScheduler) and not isinstance(part, ReduceLROnPlateau):  # that one asks for a measure
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # no step of the optimizer came first, and none will follow
-                part.step()
-            yield f"learning rate after the next step of {name}: {_rates(part.optimizer)}"
+            yield f"learning rate after the next step of {name}: {_ahead(part)}"
+
+
+def _ahead(scheduler: LRScheduler) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no step of the optimizer came first, and none will follow
+        try:
+            scheduler.step()
+        except ValueError as end:  # OneCycleLR refuses a step more than it was made for
+            return f"there is none ({end})"
+    return _rates(scheduler.optimizer)
 
 
 def _rates(optimizer: Any) -> str:

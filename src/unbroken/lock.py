@@ -58,7 +58,7 @@ def held(path: str, say: Callable[[str], None]) -> Generator[None]:
     Raises Occupied with the holder, Unwritable when the folder cannot be written. Where the file system cannot lock,
     that is said, and the holder's name in the file is all there is to go by.
     """
-    lock = filelock.FileLock(path, blocking=False)
+    lock = filelock.FileLock(path, blocking=False, fallback_to_soft=False)  # a soft lock outlives a killed holder
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -273,7 +273,7 @@ class Run:
         else:
             epoch.settle()
             self._seam(epoch.position)
-            self._finish()
+        self._finish()
 
     def _end(self) -> None:
         if not self._begun:

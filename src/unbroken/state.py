@@ -184,7 +184,8 @@ def _pieces(tensor: torch.Tensor) -> list[torch.Tensor]:
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:
     """The bytes of a tensor in the order of its indices, flat."""
-    return tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8)
+    plain = tensor.detach().to("cpu").resolve_conj().resolve_neg()  # a conjugate is a note on the numbers, until here
+    return plain.contiguous().reshape(-1).view(torch.uint8)
 
 
 def _step(path: str, key: Any) -> str:
