@@ -78,7 +78,9 @@ def read(path: str) -> Container:
             found = Container(path, size, _records(path, file, size))
     except OSError as reason:
         raise Unreadable(f"{path} cannot be read: {reason.strerror}") from reason
-    except (ValueError, struct.error) as reason:
+    except struct.error as reason:
+        raise Damaged(f"{path} is cut short or damaged: it ends too early") from reason
+    except ValueError as reason:
         raise Damaged(f"{path} is cut short or damaged: {reason}") from reason
     for name in SMALL.keys() & found.records.keys():
         if found.records[name].size > 100 or not SMALL[name].fullmatch(found.content(name)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 from . import container
@@ -55,7 +56,8 @@ class Outline(NamedTuple):
         return math.prod(self.shape) * WIDTHS[self.dtype]
 
 
-class Storage(NamedTuple):
+@dataclass(frozen=True)
+class Storage:
     """A record that tensors lie in."""
 
     dtype: str
@@ -135,7 +137,7 @@ def _tensors(tree: Any) -> Iterator[Outline]:
         elif isinstance(value, dict | list | tuple):
             levels.append(iter(cast(Any, value.values() if isinstance(value, dict) else value)))
         elif type(value) not in PLAIN:
-            raise ValueError(f"it holds {str(value)[:60]}, which is no plain value")
+            raise ValueError(f"it holds {value if isinstance(value, Name) else 'a storage'}, which is no plain value")
         if len(levels) > DEPTH:
             raise ValueError(f"its values are nested more than {DEPTH} deep")
 
@@ -147,7 +149,9 @@ def _kind(path: str, tree: Any) -> None:
         found = "weights of another program, but no run to go on with" if weights else "no state of a run"
         raise Foreign(f"{path} holds {found}; name a checkpoint.pt or a snapshot that this trainer wrote")
     if type(facts["format"]) is not int or facts["format"] > FORMAT:
-        raise Foreign(f"{path} has format {facts['format']!r}; this version reads up to {FORMAT}: install a newer one")
+        raise Foreign(
+            f"{path} has format {facts['format']!r:.20}; this version reads up to {FORMAT}: install a newer one"
+        )
     for name, kind in FACTS.items():
         if type(facts.get(name)) is not kind:
             raise Damaged(f"{path} is damaged: {name} is not {kind.__name__}")
