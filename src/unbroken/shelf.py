@@ -236,6 +236,7 @@ def _link(old: str, new: str) -> None:
     _remove(fresh)
     os.link(old, fresh)
     os.replace(fresh, new)
+    _remove(fresh)  # which is still there if `new` was a name of the same file: such a rename does nothing
 
 
 def _free(path: str) -> str:

@@ -25,7 +25,7 @@ from .differ import KINDS, Difference, difference
 from .errors import Error, Misuse
 from .places import Places
 
-__all__ = ["DIE_AT", "Difference", "compare", "difference", "passing", "records", "run", "twice"]
+__all__ = ["DIE_AT", "Difference", "compare", "difference", "passed", "passing", "records", "run", "twice"]
 
 DIE_AT = "UNBROKEN_DIE_AT"  # the environment's name for the moment to die at, such as "batch 7": the seventh batch
 NOT_LAST = os.path.basename(Places("").previous)

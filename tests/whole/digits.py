@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 import unbroken
-from tests.whole import reaper
+from tests.whole import jobs
+from unbroken import testing
 
 ACCUMULATE = 3  # batches; not a divisor of the epoch's seven, so that epochs end inside a window
 
@@ -56,10 +57,11 @@ def main() -> None:
         for epoch in run:
             model.train()
             for images, labels in epoch:
-                reaper.passing("batch")
+                testing.passing("batch")
+                jobs.announce(run)
                 loss = nn.functional.cross_entropy(model(images), labels)
                 (loss / ACCUMULATE).backward()
-                reaper.passing("step")
+                testing.passing("step")
                 run.log({"loss": loss}, lr=scheduler.get_last_lr()[0])
                 if (epoch.step + 1) % ACCUMULATE == 0:
                     optimizer.step()
@@ -71,7 +73,7 @@ def main() -> None:
 
 def validate(model: nn.Module) -> dict[str, float]:
     held_out = Digits(200, 400, jitter=False)
-    reaper.passing("valid")
+    testing.passing("valid")
     model.eval()
     with torch.no_grad():
         right = model(held_out.images).argmax(1) == torch.tensor(held_out.labels)
@@ -90,5 +92,4 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    reaper.watch_files()
     main()

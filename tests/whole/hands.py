@@ -5,22 +5,31 @@ python -m tests.whole.hands [the options of train_per_part.py]
 
 from typing import Any
 
+import unbroken
 from perpart import train
-from tests.whole import reaper
+from tests.whole import jobs
+from unbroken import testing
 
 
 def main() -> None:
-    train.objective = _passing("batch", train.objective)  # between forward and backward
-    train.evaluate = _passing("valid", train.evaluate)
+    say, objective, evaluate = train.announce, train.objective, train.evaluate
+    runs = list[unbroken.Run]()
+
+    def announce(run: unbroken.Run, *arguments: Any) -> None:
+        runs.append(run)
+        say(run, *arguments)
+
+    def passing(*arguments: Any) -> Any:  # between forward and backward
+        testing.passing("batch")
+        jobs.announce(runs[0])
+        return objective(*arguments)
+
+    def validate(*arguments: Any) -> Any:
+        testing.passing("valid")
+        return evaluate(*arguments)
+
+    train.announce, train.objective, train.evaluate = announce, passing, validate
     train.main()
-
-
-def _passing(kind: str, function: Any) -> Any:
-    def passed(*arguments: Any) -> Any:
-        reaper.passing(kind)
-        return function(*arguments)
-
-    return passed
 
 
 if __name__ == "__main__":

@@ -7,14 +7,17 @@ import importlib
 import os
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing import get_context, set_start_method
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from tests.whole import reaper
+from tests.whole import calls
+from unbroken import Position, Run, testing
 
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.whole.digits", "tests.whole.hands", "torch._dynamo", "torch.utils.tensorboard"])
@@ -29,14 +32,19 @@ class Ended:
 
 
 class Job:
-    """A job that runs: job is a module of tests.whole, arguments are its command line."""
+    """A job that runs: job is a module of tests.whole, arguments are its command line.
+
+    die_at: the moment of its death, such as "batch 7". folder: pass a moment around each call that changes it.
+    moments: a file for the moments that have passed, and how often each has, if it ends in peace.
+    """
 
     def __init__(
-        self, job: str, *arguments: object, out: Path, reap: str = "", folder: object = "", cwd: Path | None = None
-    ) -> None:
+        self, job: str, *arguments: object, out: Path, die_at: str = "", folder: Path | None = None,
+        moments: Path | None = None, cwd: Path | None = None,
+    ) -> None:  # fmt: skip
         self.out = out
-        words, where = [str(a) for a in arguments], str(cwd or Path.cwd())
-        self.process: BaseProcess = SERVER.Process(target=_work, args=(job, words, str(out), reap, str(folder), where))
+        start = _Start(job, [str(a) for a in arguments], out, cwd or Path.cwd(), die_at, folder, moments)
+        self.process: BaseProcess = SERVER.Process(target=_work, args=(start,))
         self.process.start()
 
     def wait(self, seconds: float = 120.0) -> Ended:
@@ -53,9 +61,9 @@ class Job:
         return self.process.pid
 
 
-def run(job: str, *arguments: object, out: Path, reap: str = "", folder: object = "", cwd: Path | None = None) -> Ended:
-    """Start a job and wait for its end."""
-    return Job(job, *arguments, out=out, reap=reap, folder=folder, cwd=cwd).wait()
+def run(job: str, *arguments: object, **options: Any) -> Ended:
+    """Start a job, with the options of Job, and wait for its end."""
+    return Job(job, *arguments, **options).wait()
 
 
 def wait_for(path: Path, text: str, seconds: float = 60.0) -> None:
@@ -66,15 +74,37 @@ def wait_for(path: Path, text: str, seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def _work(job: str, arguments: list[str], out: str, reap: str, folder: str, cwd: str) -> None:  # noqa: PLR0917
-    handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+def announce(run: Run) -> None:
+    """In a job, at every seam: say which position is durable, once each; it must be there after any death."""
+    if run.saved is not None and run.saved != _announced[-1]:
+        _announced.append(run.saved)
+        os.write(1, f"durable: {run.saved.epoch} {run.saved.batch}\n".encode())  # not print: it may wait in a buffer
+
+
+_announced: list[Position | None] = [None]
+
+
+@dataclass(frozen=True)
+class _Start:
+    job: str
+    arguments: list[str]
+    out: Path
+    cwd: Path
+    die_at: str
+    folder: Path | None
+    moments: Path | None
+
+
+def _work(start: _Start) -> None:
+    handle = os.open(start.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     set_start_method("fork", force=True)  # for data workers, as where the command is typed; the server is ours alone
-    os.chdir(cwd)
-    os.environ |= {"REAP": reap, "REAP_FOLDER": folder}
-    sys.argv = [job, *arguments]
+    os.chdir(start.cwd)
+    os.environ[testing.DIE_AT] = start.die_at
+    sys.argv = [start.job, *start.arguments]
     torch.set_num_threads(1)  # jobs this small only wait for their second thread, and tests run side by side
-    if folder:
-        reaper.watch_files()
-    importlib.import_module(f"tests.whole.{job}").main()
+    with calls.watched(str(start.folder), calls.mortal) if start.folder else nullcontext():
+        importlib.import_module(f"tests.whole.{start.job}").main()
+    if start.moments:
+        start.moments.write_text("".join(f"{moment} {count}\n" for moment, count in testing.passed()))

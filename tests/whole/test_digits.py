@@ -29,7 +29,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def halfway(tmp_path: Path) -> Path:
     """A work dir whose run was killed inside its second epoch, and inside a window of accumulated gradients."""
-    ended = jobs.run("digits", tmp_path / "run", "--wait", out=tmp_path / "out.txt", reap="batch 11")
+    ended = jobs.run("digits", tmp_path / "run", "--wait", out=tmp_path / "out.txt", die_at="batch 11")
     assert ended.code == -signal.SIGKILL
     assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == 10
     return tmp_path / "run"
@@ -99,9 +99,9 @@ def test_the_five_lines_are_printed_and_logged(halfway: Path) -> None:
 
 
 def test_going_back_to_a_snapshot_leaves_later_states_behind_and_is_granted_once(halfway: Path, oracle: Path) -> None:
-    jobs.run("digits", halfway, out=halfway / "out.txt")
+    jobs.run("digits", halfway, "--wait", out=halfway / "out.txt")
     snapshot = halfway / "checkpoints" / "E002_net.pt"
-    killed = jobs.run("digits", halfway, "--resume", snapshot, out=halfway / "out.txt", reap="batch 10")
+    killed = jobs.run("digits", halfway, "--resume", snapshot, out=halfway / "out.txt", die_at="batch 10")
     assert killed.code == -signal.SIGKILL
     assert "Resuming from epoch 2" in killed.out
     behind = sorted(p.name for p in (halfway / "checkpoints" / "left-behind").iterdir())

@@ -44,7 +44,7 @@ def oracle(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def halfway(data: Path, tmp_path: Path) -> Path:
     """A work dir whose run was killed in its third epoch, after twelve of twenty-five batches."""
     ended = jobs.run(
-        "hands", *hands(data)(tmp_path / "exp", 0, True), "--no-background", out=tmp_path / "out.txt", reap="batch 13"
+        "hands", *hands(data)(tmp_path / "exp", 0, True), "--no-background", out=tmp_path / "out.txt", die_at="batch 13"
     )
     assert ended.code == -signal.SIGKILL, ended.out
     return tmp_path / "exp"
@@ -78,7 +78,7 @@ def test_resuming_prints_and_logs_the_five_lines(source: str, halfway: Path) -> 
 
 
 def test_a_stock_torch_load_reads_a_checkpoint_after_the_first_epoch(data: Path, tmp_path: Path) -> None:
-    jobs.run("hands", *hands(data)(tmp_path / "exp", 0, False), out=tmp_path / "out.txt", reap="batch 6")
+    jobs.run("hands", *hands(data)(tmp_path / "exp", 0, False), out=tmp_path / "out.txt", die_at="batch 6")
     program = (
         "import sys, torch; c = torch.load(sys.argv[1], weights_only=True); "
         "print(type(c['epoch']).__name__, c['epoch'], sorted({'state_dict', 'optimizer', 'scheduler'} & set(c)), "
