@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.whole import jobs
-from tests.whole.campaign import campaign, compare, digits, equal, rewrite
+from tests.whole.campaign import campaign, compare, digits, equal, every_call, kept, rewrite, short
 from unbroken import load, testing
 
 
@@ -17,6 +17,22 @@ def test_killed_at_twenty_random_moments_no_bit_differs(tmp_path: Path) -> None:
     tally = campaign("digits", digits, kills=20, seed=1, folder=tmp_path)
     assert sum(tally.values()) == 20
     assert min(tally.values()) > 0, "a kind of moment was never drawn: choose another seed"
+
+
+def test_killed_around_single_calls_no_bit_differs(tmp_path: Path) -> None:
+    tally = every_call("digits", short("digits", digits), tmp_path, most=12, seed=1)
+    assert tally.total() == 12
+    assert tally["not reached"] <= 4
+
+
+def test_a_state_that_was_announced_and_is_lost_is_seen(halfway: Path, tmp_path: Path) -> None:
+    position = (1, 3)  # of ten batches done
+    assert kept(halfway, tmp_path / "out.txt", (0, 0)) <= position
+    with pytest.raises(AssertionError, match=r"\(1, 4\) was announced as saved, but \(1, 3\) is the newest state"):
+        kept(halfway, tmp_path / "out.txt", (1, 4))
+    (tmp_path / "out.txt").write_text("durable: 2 0\n")
+    with pytest.raises(AssertionError, match=r"\(2, 0\) was announced as saved"):
+        kept(halfway, tmp_path / "out.txt", (0, 0))
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ import torch
 
 from tests.tree import ROOT
 from tests.whole import jobs
-from tests.whole.campaign import campaign, compare, equal, hands, rewrite
+from tests.whole.campaign import campaign, compare, equal, every_call, hands, rewrite, short
 from tests.whole.fixtures import few_grasps
 from unbroken import load, testing
 
@@ -59,6 +59,12 @@ def test_killed_at_twenty_random_moments_no_bit_differs(data: Path, tmp_path: Pa
     tally = campaign("hands", hands(data), kills=20, seed=2, folder=tmp_path)
     assert sum(tally.values()) == 20
     assert min(tally.values()) > 0, "a kind of moment was never drawn: choose another seed"
+
+
+def test_killed_around_single_calls_no_bit_differs(data: Path, tmp_path: Path) -> None:
+    tally = every_call("hands", short("hands", hands(data)), tmp_path, most=8, seed=2)
+    assert tally.total() == 8
+    assert tally["not reached"] <= 3
 
 
 @pytest.mark.parametrize("source", ["", "checkpoint.pt", "checkpoints/E002_net.pt"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unbroken import prove, testing
+from unbroken import prove
 
 TUTORIAL = [sys.executable, "-m", "tests.whole.tutorial", "{work_dir}"]
 
@@ -31,7 +31,3 @@ def test_its_twin_in_a_run_is_proven_equal(tmp_path: Path, capfd: pytest.Capture
     out = capfd.readouterr().out
     assert code == 0, out
     assert "1 of 1 kills" in out
-
-
-def test_a_twin_that_dies_at_named_moments_is_equal_too(tmp_path: Path) -> None:
-    assert testing.twice([*TUTORIAL, "--unbroken"], tmp_path, die_at=["batch 300"]) == []
