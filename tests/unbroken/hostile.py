@@ -45,6 +45,7 @@ class Record:
     method: int = 0
     flags: int = 0x0808
     outer: int = 0  # attributes in the table
+    wide: bool = False  # numbers of 64 bits in the table, which is no lie
     other: str | None = None  # name in the header
     at: int | None = None  # where the table says that it begins
 
@@ -61,14 +62,11 @@ def archive(records: list[Record], count: int | None = None) -> bytes:
         )
         out += inner + struct.pack("<2H", 0x4246, padding) + b"Z" * padding + record.content
         out += struct.pack("<4s3L", b"PK\7\x08", crc, size, size) if size else b""
-        told = size if record.size is None else record.size
-        wide = struct.pack("<2H2Q", 1, 16, told, told) if told >> 32 else b""
-        told = min(told, 0xFFFFFFFF)
+        told, place = size if record.size is None else record.size, at if record.at is None else record.at
+        more, mask = struct.pack("<2H3Q", 1, 24, told, told, place), 0xFFFFFFFF
+        more, told, place = (more, mask, mask) if record.wide or told > mask else (b"", told, place)
         table += struct.pack("<4s6H3L", b"PK\1\2", 0, 0, record.flags, record.method, 0, 0, crc, told, told)
-        table += struct.pack(
-            "<5H2L", len(name), len(wide), 0, 0, 0, record.outer, at if record.at is None else record.at
-        )
-        table += name + wide
+        table += struct.pack("<5H2L", len(name), len(more), 0, 0, 0, record.outer, place) + name + more
     number = len(records) if count is None else count
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, number, number, len(table), len(out), 0)
     return bytes(out + table + end)
