@@ -41,9 +41,9 @@ def test_a_test_that_the_page_names_exists(name: str) -> None:
 # ---- a loop with a weight of its own making in each batch
 
 
-def train(folder: Path, quirk: Quirk, leave: int = -1, **kept: Any) -> dict[str, Any]:
+def train(folder: Path, quirk: Quirk, leave: int = -1, workers: int = 0, **kept: Any) -> dict[str, Any]:
     """The state after two epochs of five batches; or where it was left, with that batch in hand."""
-    with Run(str(folder), tiny.feed(), epochs=2) as run:
+    with Run(str(folder), tiny.feed(workers=workers), epochs=2) as run:
         model, optimizer, _ = tiny.parts()
         run.keep(model=model, optimizer=optimizer, **kept)
         for epoch in run:
@@ -146,6 +146,7 @@ def test_numbers_drawn_in_one_step_do_not_move_those_of_the_next(tmp_path: Path)
         return 1.0
 
     assert equal(train(tmp_path / "a", lambda _: 1.0), train(tmp_path / "b", wasteful))
+    assert equal(train(tmp_path / "c", lambda _: 1.0), train(tmp_path / "d", wasteful, workers=1))
 
 
 def test_a_kernel_without_a_deterministic_form_is_an_error_and_not_a_surprise(tmp_path: Path) -> None:
