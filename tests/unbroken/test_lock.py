@@ -255,7 +255,7 @@ def only_looks(folder: str) -> None:
 
 def test_a_folder_that_cannot_be_written_is_refused_with_the_systems_reason() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o555)
+        Path(folder).chmod(0o555)
         assert children.run(only_looks, folder).out == f"refused: {folder} cannot be written: Permission denied\n"
         assert os.listdir(folder) == []
 
