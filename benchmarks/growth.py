@@ -1,8 +1,9 @@
 """How saving and loading grow with the state, from 1 MB to 4 GB, against the disk's own rate measured beside it
 
 python -m benchmarks.growth [--largest 4096] [--rounds 3] [--folder .]. A save is all that happens behind the seam:
-hash, write, sync, read back, verify, rename. Beside it the same bytes go out by plain writes and one fsync, and come
-back by plain reads of a file that the page cache has let go of.
+hash, write, sync, read back, verify, rename. A load reads and verifies a file that the page cache has let go of; mapped
+is as a start does it, in memory is `unbroken.load`. Beside them the same bytes go out by plain writes and one fsync,
+and come back by plain reads into one buffer.
 """
 
 import os
@@ -19,6 +20,7 @@ from torch.utils.data import TensorDataset
 
 import unbroken
 from benchmarks import sitting
+from unbroken import checkpoint
 from unbroken.shelf import Shelf
 
 SMALLEST = 1
@@ -34,9 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     largest, rounds = (4, 1) if options.quick else (options.largest, options.rounds or 5)
     sitting.told()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        rows = [row(size, rounds, Path(folder)) for size in sizes(largest)]
-    head = ["state", "save, s", "plain write", "×", "s a GB", "load, s", "plain read", "×", "s a GB"]
-    sitting.table(head, rows)
+        times = {size: measured(size, rounds, Path(folder)) for size in sizes(largest)}
+    head = ["state", "plain write and fsync, s", "save, s", "×", "save: s a GB"]
+    sitting.table(head, [line(size, taken, "write", "save") for size, taken in times.items()])
+    head = ["state", "plain cold read, s", "load mapped, s", "×", "s a GB", "load in memory, s", "×", "s a GB"]
+    sitting.table(head, [line(size, taken, "read", "mapped", "load") for size, taken in times.items()])
 
 
 def sizes(largest: int) -> Iterator[int]:
@@ -46,26 +50,30 @@ def sizes(largest: int) -> Iterator[int]:
         size *= 4
 
 
-def row(size: int, rounds: int, folder: Path) -> list[str]:
-    """The line of a size, in megabytes: medians, and medians of the ratios of each round."""
+def measured(size: int, rounds: int, folder: Path) -> sitting.Times:
+    """The seconds that each way takes with so many megabytes."""
     tree, shelf, copy = state(size, folder / str(size)), Shelf(str(folder / str(size))), folder / "plain"
-    tensors = list(tree["state_dict"].values())
+    tensors, path = list(tree["state_dict"].values()), Path(shelf.checkpoint)
     write(tensors, copy)
-    contenders: dict[str, Callable[[], float]] = {
-        "save": partial(sitting.timed, partial(shelf.put, tree)),
+    ways: dict[str, Callable[[], float]] = {
         "write": partial(sitting.timed, partial(write, tensors, copy)),
-        "load": partial(cold, Path(shelf.checkpoint), partial(unbroken.load, shelf.checkpoint)),
+        "save": partial(sitting.timed, partial(shelf.put, tree)),
         "read": partial(cold, copy, partial(read, copy)),
+        "mapped": partial(cold, path, partial(checkpoint.read, shelf.checkpoint)),
+        "load": partial(cold, path, partial(unbroken.load, shelf.checkpoint)),
     }
-    times = sitting.turns(contenders, rounds)
+    times = sitting.turns(ways, rounds)
     shutil.rmtree(folder / str(size))
-    return [f"{size} MB", *pair(times, size, "save", "write"), *pair(times, size, "load", "read")]
+    return times
 
 
-def pair(times: sitting.Times, size: int, ours: str, plain: str) -> list[str]:
-    taken = sitting.median(times, ours)
-    ratio = f"{sitting.ratio(times, ours, plain):.2f}"
-    return [f"{taken:.3f}", f"{sitting.median(times, plain):.3f}", ratio, f"{taken / size * 1000:.2f}"]
+def line(size: int, times: sitting.Times, plain: str, *ours: str) -> list[str]:
+    """A line of a table: medians, and medians of the ratios of each round."""
+    cells = [f"{size} MB", f"{sitting.median(times, plain):.3f}"]
+    for name in ours:
+        taken = sitting.median(times, name)
+        cells += [f"{taken:.3f}", f"{sitting.ratio(times, name, plain):.2f}", f"{taken / size * 1000:.2f}"]
+    return cells
 
 
 def state(size: int, folder: Path) -> dict[str, Any]:
