@@ -18,7 +18,7 @@ from .errors import Damaged, Unreadable
 from .outline import FACTS, FORMAT
 
 WELL_KNOWN = {"model": "state_dict", "optimizer": "optimizer", "scheduler": "scheduler"}  # name kept: key in the file
-RESERVED = {*FACTS, "format", "state_dict", "saved", "digest"}
+RESERVED = {*FACTS, "format", "state_dict"}
 PASSING = {"saved", "digest", "environment", "journal", "settings"}  # of a session, not of training: not compared
 
 

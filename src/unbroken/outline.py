@@ -19,7 +19,7 @@ from .values import DEPTH, Name, Values
 FORMAT = 1
 FACTS = {
     "epoch": int, "batch": int, "step": int, "seed": int, "settings": dict, "journal": dict, "kept": dict,
-    "means": dict, "parameters": dict, "environment": dict,
+    "means": dict, "parameters": dict, "environment": dict, "saved": float, "digest": str,
 }  # fmt: skip
 ROOM = 1 << 26  # bytes that plain values may take in memory, beyond the size of the file
 PLAIN = (bool, int, float, str, type(None))

@@ -1,0 +1,73 @@
+"""python -m unbroken list|show|verify|diff|prove: look at states, compare them, prove a whole job
+
+Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list` and `show` import no
+torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from .errors import Error
+
+Verb = Callable[[argparse.Namespace], int]
+
+
+def main(words: list[str]) -> int:
+    """Obey a command line; the exit code."""
+    options = _parser(words[:1] == ["prove"]).parse_args(words)
+    try:
+        code = _verb(options.verb)(options)
+        sys.stdout.flush()
+    except Error as reason:
+        print(f"error: {reason}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # whoever read along, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _parser(proving: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m unbroken", description="Look at the states of a run.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, told in (
+        ("list", "one line for each state: position, age, size, and whether it is complete"),
+        ("show", "what a state holds: parts, tensors with their shapes, settings, environment"),
+        ("verify", "read every value and compare it with the digest; exit code 1 when a state is damaged"),
+    ):
+        one = verbs.add_parser(verb, help=told, description=told)
+        one.add_argument("paths", nargs="+", metavar="PATH", help="a work dir, or one file")
+        one.add_argument("--json", action="store_true", help="the same for programs")
+    told = "the first leaf that differs, with both values; exit code 1 when one does"
+    two = verbs.add_parser("diff", help=told, description=f"{told}. Also .pt, .pth, .ckpt and .safetensors of others.")
+    two.add_argument("paths", nargs=2, metavar="PATH", help="a work dir, or one file")
+    two.add_argument("--json", action="store_true", help="the same for programs")
+    proof = verbs.add_parser("prove", help="run a command in peace and with kills, and compare what both leave")
+    if proving:
+        from . import prove  # noqa: PLC0415 (imports torch)
+
+        prove.arguments(proof)
+    return parser
+
+
+def _verb(name: str) -> Verb:
+    """What a verb does, imported when it is asked for: some need torch, which takes seconds."""
+    if name in ("list", "show"):
+        from . import listing  # noqa: PLC0415
+
+        return listing.enlist if name == "list" else listing.show
+    if name == "prove":
+        from . import prove  # noqa: PLC0415
+
+        return prove.prove
+    from . import verdict  # noqa: PLC0415
+
+    return verdict.verify if name == "verify" else verdict.diff
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,170 @@
+"""What lies in a work dir, and what a state holds: told from outlines alone, without a wait for torch"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from . import outline
+from .errors import Error, Missing
+from .outline import Outline
+from .places import Places
+
+PARTS = {"state_dict": "model", "optimizer": "optimizer", "scheduler": "scheduler", "kept": "kept"}
+BESIDE = ("settings", "environment", "means", "journal", "parameters")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One state: where the run stood, when it was saved (seconds since 1970), its size in bytes; of one that is not
+    complete, what is wrong with it. Complete is a file of which all adds up; its values are not looked at."""
+
+    path: str
+    size: int
+    epoch: int | None = None
+    batch: int | None = None
+    step: int | None = None
+    saved: float | None = None
+    wrong: str | None = None
+
+
+def states(paths: list[str]) -> list[str]:
+    """The states that paths name: a work dir's, or the file itself. Raises Missing for a path that has none."""
+    found: list[str] = []
+    for path in paths:
+        here = Places(path).states() if os.path.isdir(path) else [path]
+        if not here or not os.path.lexists(path):
+            raise Missing(
+                f"{path} holds no state" if os.path.isdir(path) else f"{path}: there is no such file or folder"
+            )
+        found += here
+    return found
+
+
+def newest(path: str) -> str:
+    """The file that a path names: of a work dir its newest state. Raises Missing."""
+    return states([path])[0]
+
+
+def entry(path: str) -> Entry:
+    """What a file tells of itself."""
+    size = os.path.getsize(path) if os.path.exists(path) else 0
+    try:
+        tree = outline.read(path)
+    except Error as reason:
+        return Entry(path, size, wrong=str(reason))
+    return Entry(path, size, tree["epoch"], tree["batch"], tree["step"], tree["saved"])
+
+
+def enlist(options: argparse.Namespace) -> int:
+    """Print a line for each state. Raises Missing."""
+    entries = [entry(path) for path in states(options.paths)]
+    if options.json:
+        print(json.dumps([asdict(entry) for entry in entries], indent=1))
+        return 0
+    for line in _columns([_cells(entry) for entry in entries]):
+        print(line)
+    for line in [entry.wrong for entry in entries if entry.wrong] + _aside(options.paths):
+        print(line)
+    if any(entry.wrong is None for entry in entries):
+        print("complete: nothing is missing; whether the values are those that were saved, `verify` tells")
+    return 0
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print what each state holds: its parts and their tensors, its settings and its environment."""
+    paths = [newest(path) for path in options.paths]
+    trees = {path: outline.read(path) for path in paths}
+    if options.json:
+        print(json.dumps({path: _plain(tree) for path, tree in trees.items()}, indent=1))
+        return 0
+    for path, tree in trees.items():
+        print("  ".join(_cells(entry(path))))
+        for line in _contents(tree):
+            print(line)
+    return 0
+
+
+def _contents(tree: dict[str, Any]) -> Iterator[str]:
+    for key in [*PARTS, *BESIDE]:
+        if not tree.get(key):
+            continue
+        leaves = list(_leaves(tree[key]))
+        tensors = [leaf for _, leaf in leaves if isinstance(leaf, Outline)]
+        amount = f": {_count(len(tensors), 'tensor')}, {_bytes(sum(t.size for t in tensors))}" if tensors else ""
+        yield f"{PARTS.get(key, key)}{amount}"
+        yield from _columns([["", path.lstrip("."), _told(leaf)] for path, leaf in leaves])
+
+
+def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf with its path, in the order of the file."""
+    if isinstance(tree, dict):
+        for key, value in cast(dict[Any, Any], tree).items():
+            simple = isinstance(key, str) and key.isidentifier()
+            yield from _leaves(value, f"{path}.{key}" if simple else f"{path}[{key!r}]")
+    elif isinstance(tree, list | tuple) and not isinstance(tree, Outline):
+        for place, value in enumerate(cast(list[Any], tree)):
+            yield from _leaves(value, f"{path}[{place}]")
+    else:
+        yield path, tree
+
+
+def _told(leaf: Any) -> str:
+    return f"{leaf.dtype} {list(leaf.shape)}" if isinstance(leaf, Outline) else repr(leaf)
+
+
+def _plain(tree: Any) -> Any:
+    """A tree as JSON can say it."""
+    if isinstance(tree, Outline):
+        return {"dtype": tree.dtype, "shape": tree.shape}
+    if isinstance(tree, dict):
+        return {str(key): _plain(value) for key, value in cast(dict[Any, Any], tree).items()}
+    return [_plain(value) for value in cast(list[Any], tree)] if isinstance(tree, list | tuple) else tree
+
+
+def _cells(entry: Entry) -> list[str]:
+    if entry.saved is None:
+        return [entry.path, "", "", "", "", _bytes(entry.size), "not usable"]
+    place = [f"epoch {entry.epoch}", f"batch {entry.batch}", f"step {entry.step}"]
+    return [entry.path, *place, f"saved {_ago(time.time() - entry.saved)}", _bytes(entry.size), "complete"]
+
+
+def _aside(paths: list[str]) -> list[str]:
+    """What else lies in a work dir: states that were set aside or left behind."""
+    lines: list[str] = []
+    for path in filter(os.path.isdir, paths):
+        places = Places(path)
+        folders = [folder for folder in (places.folder, places.snapshots) if os.path.isdir(folder)]
+        damaged = [name for folder in folders for name in os.listdir(folder) if ".pt.damaged" in name]
+        behind = os.listdir(places.behind) if os.path.isdir(places.behind) else []
+        lines += [f"{path}: set aside as damaged: {', '.join(sorted(damaged))}"] if damaged else []
+        lines += [f"{places.behind}: left behind: {', '.join(sorted(behind))}"] if behind else []
+    return lines
+
+
+def _columns(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _ago(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
+
+
+def _bytes(size: int) -> str:
+    for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= length:
+            return f"{size / length:.1f} {unit}"
+    return f"{size} B"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
