@@ -63,7 +63,7 @@ class Session:
 
     code: int
     seconds: float
-    wrote: float  # seconds until its folder was not empty
+    wrote: float  # seconds until something changed in its folder
 
 
 class Proof:
@@ -87,18 +87,20 @@ class Proof:
         return differing
 
     def session(self, name: str, moment: float = math.inf) -> Session:
-        """Start the command once; kill it and all its processes after that many seconds, unless it has ended."""
-        work_dir, wrote, began = os.path.join(self.folder, name), None, time.monotonic()
-        process = self._start(work_dir)
+        """Start the command once; kill it and all its processes so many seconds after it first changed something in
+        its folder, unless it has ended: an interpreter that is still importing has nothing to lose."""
+        work_dir, wrote = os.path.join(self.folder, name), math.inf
+        before, process, began = _look(work_dir), self._start(work_dir), time.monotonic()
         try:
-            while process.poll() is None and (seconds := time.monotonic() - began) < moment:
-                if wrote is None and os.listdir(work_dir):
+            while process.poll() is None and (seconds := time.monotonic() - began) < wrote + moment:
+                if wrote == math.inf and _look(work_dir) != before:
                     wrote = seconds
                 time.sleep(0.005)
         finally:
             if process.poll() is None:  # its moment has come, or ours
                 _end(process)
-        return Session(process.wait(), time.monotonic() - began, wrote or 0.0)
+        seconds = time.monotonic() - began
+        return Session(process.wait(), seconds, min(wrote, seconds))
 
     def _undisturbed(self) -> Session:
         calm, found = self.session("undisturbed"), testing.states(os.path.join(self.folder, "undisturbed"))
@@ -114,15 +116,14 @@ class Proof:
     def _killed(self, name: str, kills: int, calm: Session, draw: random.Random) -> list[str]:
         """One run in a fresh folder, killed and started until it ends; its differences."""
         while True:
-            # Not before the first file: an interpreter that is still importing has nothing to lose.
-            moment = draw.uniform(calm.wrote, calm.seconds) if self.landed < kills else math.inf
+            moment = draw.uniform(0.0, calm.seconds - calm.wrote) if self.landed < kills else math.inf
             ended = self.session(name, moment)
             self.started += 1
             if ended.code != -signal.SIGKILL or moment == math.inf:
                 break
             self.landed += 1
             print(f"{name}: kill {self.landed} after {ended.seconds:.1f} s", flush=True)
-        early = "" if moment == math.inf else f", before its kill at {moment:.1f} s"
+        early = "" if moment == math.inf else f", not killed: that was due {moment:.1f} s after its first file"
         print(f"{name}: ended by itself after {ended.seconds:.1f} s with exit code {ended.code}{early}", flush=True)
         if ended.code != 0:
             return [f"{name} could not go on after kill {self.landed}: exit code {ended.code}\n{self._last(name)}"]
@@ -154,6 +155,17 @@ class Proof:
         """The last lines that a run printed."""
         with open(os.path.join(self.folder, name + ".txt"), encoding="utf-8", errors="replace") as file:
             return "".join(file.readlines()[-5:]).rstrip()
+
+
+def _look(folder: str) -> set[tuple[str, int, int]]:
+    """Every file with its size and the time of its last change."""
+    found = set[tuple[str, int, int]]()
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # replaced meanwhile
+                known = os.stat(os.path.join(parent, name))
+                found.add((os.path.join(parent, name), known.st_size, known.st_mtime_ns))
+    return found
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
