@@ -38,7 +38,7 @@ def choice(
 def fit(parts: Mapping[str, Any], found: Found | None, init_from: str | None) -> Iterator[str]:
     """What would be restored and what not, and the learning rates: in the kept optimizers, and after one more step of
     each torch scheduler. Restores into the parts, in memory. Raises Mismatch."""
-    yield "what it would say:" if found or init_from else "every part starts fresh"
+    yield "what it would say:" if found else "every part starts fresh"
     yield from resume.start(parts, found, init_from)
     for name, part in parts.items():
         if hasattr(part, "param_groups"):

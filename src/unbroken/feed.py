@@ -62,8 +62,9 @@ class Feed:
 
     def facts(self) -> dict[str, Any]:
         """What of the feed decides the numbers, to be compared when a run goes on."""
-        names = ("samples", "batch_size", "epoch_size", "shuffle", "drop_last", "fingerprint")
-        return {name: getattr(self, name) for name in names}
+        names = ("samples", "batch_size", "epoch_size", "shuffle", "drop_last")
+        facts = {name: getattr(self, name) for name in names}
+        return facts if self.fingerprint is None else {**facts, "fingerprint": self.fingerprint}
 
     def draws(self, seed: int, epoch: int, batch: int, many: int = 1) -> list[Draw]:
         """The draws of one batch, or of so many one after another."""

@@ -1,9 +1,11 @@
-"""Going on: every kept part gets its state back, and what does not come back is said; or beginning with some weights"""
+"""Going on: every kept part gets its state back, and what does not come back is said"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+import torch
 
 from . import checkpoint, optimizers, state
 from .errors import Misuse
@@ -12,16 +14,23 @@ from .weights import initialise
 
 
 def start(parts: Mapping[str, Any], found: Found | None, init_from: str | None) -> list[str]:
-    """Restore the parts, or give the model of a new run the weights in a file; the lines that say what was done.
+    """Restore the parts where there is a past; the lines that say what was done.
 
-    Raises Mismatch for what does not fit, and what reading the file raises.
+    Raises Mismatch for what does not fit, Misuse for weights that no model was kept to take.
     """
     if found is not None:
         past = f"--init-from {init_from} counts for a new run: this one goes on from {found.path}"
         return [*([past] if init_from else []), *restore(parts, found)]
     if init_from and "model" not in parts:
         raise Misuse(f"--init-from {init_from}: no part is kept under the name model")
-    return initialise(parts["model"], init_from) if init_from else []
+    return []
+
+
+def begin(model: object, init_from: str) -> list[str]:
+    """Give the model of a new run the weights in a file. Raises Misuse, and what reading the file raises."""
+    if not isinstance(model, torch.nn.Module):
+        raise Misuse(f"--init-from {init_from}: what is kept as model is a {type(model).__name__}, no torch module")
+    return initialise(model, init_from)
 
 
 def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:

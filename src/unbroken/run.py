@@ -126,14 +126,17 @@ class Run:
                 self._story.close()
 
     def keep(self, **parts: object) -> None:
-        """Name what must survive: model, optimizer, scheduler, and whatever else has a state_dict.
+        """Name what must survive: model, optimizer, scheduler, whatever has a state_dict. With `init_from`, the model of
+        a new run takes its weights here: copy it (an EMA) after that.
 
-        Raises Misuse for a part without one, for a name that is taken, and once the loop has begun.
+        Raises Misuse for a part without a state_dict, for a name that is taken, and once the loop has begun.
         """
         for name, part in parts.items():
             if name in checkpoint.RESERVED or name in self._parts or self._begun:
                 raise Misuse(f"keep({name}=…): the name is taken, or the loop has already begun")
             self._parts[name] = state.check(name, part)
+        if self._found is None and self._init_from is not None and "model" in parts:
+            self.say(*resume.begin(parts["model"], self._init_from))
 
     def __iter__(self) -> Iterator[Epoch]:
         if not self._entered or self._begun:
@@ -182,8 +185,7 @@ class Run:
 
     def _compare(self) -> None:
         """Refuse to go on as another run; where that is only asked, say what would happen."""
-        found, batches = self._found, self.feed.batches
-        told = explain.choice(self.shelf.folder, found, self.epochs, batches, self._changes)
+        told = explain.choice(self.shelf.folder, self._found, self.epochs, self.feed.batches, self._changes)
         self.say(*(told if self._explain else self._changes()))
 
     def _changes(self) -> list[str]:

@@ -193,11 +193,6 @@ def test_a_feed_without_a_batch_is_refused_with_all_its_numbers(size: int, optio
 
 def test_the_facts_are_those_that_decide_the_numbers() -> None:
     feed = Feed(Noisy(10), batch_size=4, epoch_size=8, workers=3)
-    assert feed.facts() == {
-        "samples": 10,
-        "batch_size": 4,
-        "epoch_size": 8,
-        "shuffle": True,
-        "drop_last": False,
-        "fingerprint": None,
-    }
+    facts = {"samples": 10, "batch_size": 4, "epoch_size": 8, "shuffle": True, "drop_last": False}
+    assert feed.facts() == facts
+    assert Feed(Noisy(10), 4, epoch_size=8, fingerprint="2026-11").facts() == {**facts, "fingerprint": "2026-11"}
