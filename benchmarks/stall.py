@@ -22,6 +22,7 @@ import unbroken
 from benchmarks import sitting
 from unbroken import state
 from unbroken.buffers import Buffers
+from unbroken.seeds import one_thread
 
 SIDE = 2048
 """Of a layer's square matrix: 16.8 MB, and 50.3 MB with Adam's two moments."""
@@ -95,7 +96,8 @@ class Saves:
         self.leaves = [leaf for _, leaf in state.leaves(stack.tree()) if isinstance(leaf, Tensor)]
         self.warm = [torch.zeros_like(leaf) for leaf in self.leaves]
         self.times: sitting.Times = {name: [] for name in (COPY, SEAM, COLD, PLAIN, SYNCED)}
-        self.kinds = (Steps("a step of this model", stack.step), Steps("a tiny step", Stack(1, 32).step))
+        tiny = Steps("a tiny step, on one thread", one_thread()(Stack(1, 32).step))
+        self.kinds = (Steps("a step of this model", stack.step), tiny)
 
     def measure(self, rounds: int) -> None:
         feed = unbroken.Feed(TensorDataset(torch.zeros(10**6)), 1)  # left by a break, long before its end
