@@ -122,7 +122,7 @@ def trains(folder: Path, pauses: bool) -> None:
             print("ready", flush=True)
             time.sleep(60 * pauses)
 
-    tiny.train(folder, epochs=10**6, inside=inside, save=Every(minutes=1e-9))
+    tiny.train(folder, epochs=10**6, inside=inside, save=Every(minutes=1e-9, background=False))
 
 
 def test_a_held_lock_is_neither_needed_nor_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
