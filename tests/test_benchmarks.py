@@ -1,29 +1,28 @@
-"""The benchmarks run, in their short form, and print their tables; how fast anything is no test can say"""
+"""The benchmarks run, in their short form, and print their tables; how fast anything is, no test can say"""
 
+import re
 import runpy
 import sys
 
 import pytest
 
-TABLES = {
-    "growth": ["| state ", "| 1 MB ", "| 4 MB "],
-    "loop": ["| bare DataLoader loop ", "| unbroken ", "| 256 "],
-    "resume": ["| unbroken "],
-    "stall": ["| unbroken: the seam ", "| torch.save and fsync ", "| a tiny step "],
-    "start": ["| import torch ", "| the same in an unbroken.Run "],
+LINES = {
+    "growth": [r"\| 1 MB ", r"\| 4 MB "],
+    "loop": [r"\| bare DataLoader loop ", r"\| unbroken ", r"\| 256 "],
+    "resume": [r"\| unbroken .* \| +32 \| +yes \|"],  # resumed at 90 %, it read one batch, and that was the right one
+    "stall": [r"\| unbroken: the seam ", r"\| torch.save and fsync ", r"\| a tiny step"],
+    "start": [r"\| import torch ", r"\| the same in an unbroken.Run "],
 }
-"""What the lines of each benchmark's tables begin with."""
+"""What lines of each benchmark's tables look like."""
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", LINES)
 def test_a_benchmark_prints_its_table(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     printed = short(name, monkeypatch, capsys)
-    assert "machine: " in printed
-    assert "versions: Python 3" in printed
-    for line in TABLES[name]:
-        assert f"\n{line}" in printed, printed
+    for line in ["machine: ", "versions: Python 3", *LINES[name]]:
+        assert re.search(f"^{line}", printed, re.MULTILINE), printed
 
 
 def short(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
