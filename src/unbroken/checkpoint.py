@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from . import outline, state
-from .errors import Damaged, Unreadable
+from .errors import Damaged, Error, Unreadable
 from .outline import FACTS, FORMAT
 
 WELL_KNOWN = {"model": "state_dict", "optimizer": "optimizer", "scheduler": "scheduler"}  # name kept: key in the file
@@ -40,15 +40,34 @@ def read(path: str) -> dict[str, Any]:
     Tensors are mapped from the file, not copied: while they are used it may be renamed or deleted, but not written to.
     Raises Missing, Unreadable, Foreign, Damaged or Hostile, each one line that says what was found; never runs code.
     """
+    while True:
+        file = _identity(path)
+        try:
+            return _read(path)
+        except Error:
+            if _identity(path) == file:
+                raise  # or else it was replaced while it was read: a look at a run that is saving
+
+
+def _read(path: str) -> dict[str, Any]:
     outline.read(path)  # first, and without torch: it trusts what it is given
     _look(path)
     try:
         tree = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except RuntimeError as reason:
+    except (RuntimeError, OSError) as reason:
         raise Unreadable(f"{path} cannot be mapped into memory: {str(reason).splitlines()[0]}") from reason
     if tree.get("digest") != state.digest({k: v for k, v in tree.items() if k != "digest"}):
         raise Damaged(f"{path} is damaged: its content does not match its digest")
     return tree
+
+
+def _identity(path: str) -> tuple[int, ...] | None:
+    """Tells a file from the one that had its name before."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def load(path: str) -> dict[str, Any]:

@@ -46,27 +46,23 @@ class Record(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A verified zip: its size in bytes, and its records by name, without the archive's own name before it."""
+    """A verified zip: its size in bytes, its records by name, without the archive's own name before it, and the content
+    of all but the storages."""
 
     path: str
     size: int
     records: dict[str, Record]
+    contents: dict[str, bytes]
 
     def content(self, name: str) -> bytes:
-        """A record's bytes. Raises Damaged where it is missing or does not match its CRC32."""
-        if name not in self.records:
+        """A record's bytes. Raises Damaged where there is none."""
+        if name not in self.contents:
             raise Damaged(f"{self.path} is cut short or damaged: it has no {name}")
-        record = self.records[name]
-        with open(self.path, "rb") as file:
-            file.seek(record.start)
-            found = file.read(record.size)
-        if zlib.crc32(found) != record.crc:
-            raise Damaged(f"{self.path} is damaged: the bytes of {name} do not match their CRC32")
-        return found
+        return self.contents[name]
 
 
 def read(path: str) -> Container:
-    """The container that a path names.
+    """The container that a path names, all of it from one file: a save may replace it meanwhile.
 
     Raises Missing, Unreadable, Foreign, Damaged, or Hostile for a bare pickle; each one line that says what was found.
     """
@@ -75,18 +71,27 @@ def read(path: str) -> Container:
         with open(path, "rb") as file:
             _mark(path, file.read(4))
             size = os.fstat(file.fileno()).st_size
-            found = Container(path, size, _records(path, file, size))
+            records = _records(path, file, size)
+            small = {name: record for name, record in records.items() if not name.startswith("data/")}
+            found = Container(path, size, records, {name: _content(file, name, small[name]) for name in small})
     except OSError as reason:
         raise Unreadable(f"{path} cannot be read: {reason.strerror}") from reason
     except struct.error as reason:
         raise Damaged(f"{path} is cut short or damaged: it ends too early") from reason
     except ValueError as reason:
         raise Damaged(f"{path} is cut short or damaged: {reason}") from reason
-    for name in SMALL.keys() & found.records.keys():
-        if found.records[name].size > 100 or not SMALL[name].fullmatch(found.content(name)):
-            raise Damaged(f"{path} is cut short or damaged: its {name} is not as torch.save writes it")
     if found.content("byteorder") == b"big":
         raise Foreign(f"{path} was written on a machine with another order of bytes: it cannot be read in place here")
+    return found
+
+
+def _content(file: IO[bytes], name: str, record: Record) -> bytes:
+    """The bytes of a record that is no storage, when they are those that were written, and what they may be."""
+    found = _bytes(file, record.start, record.size)
+    if zlib.crc32(found) != record.crc:
+        raise ValueError(f"the bytes of {name} do not match their CRC32")
+    if name in SMALL and not SMALL[name].fullmatch(found):
+        raise ValueError(f"its {name} is not as torch.save writes it")
     return found
 
 

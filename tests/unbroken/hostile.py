@@ -6,6 +6,7 @@ import os
 import pickle
 import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Record:
     flags: int = 0x0808
     outer: int = 0  # attributes in the table
     wide: bool = False  # numbers of 64 bits in the table, which is no lie
+    after: bytes = b""  # bytes that belong to nothing
     other: str | None = None  # name in the header
     at: int | None = None  # where the table says that it begins
 
@@ -61,14 +63,18 @@ def archive(records: list[Record], count: int | None = None) -> bytes:
             "<4s5H3L2H", b"PK\3\4", 0, record.flags, record.method, 0, 0, 0, 0, 0, len(inner), 4 + padding
         )
         out += inner + struct.pack("<2H", 0x4246, padding) + b"Z" * padding + record.content
-        out += struct.pack("<4s3L", b"PK\7\x08", crc, size, size) if size else b""
+        out += (struct.pack("<4s3L", b"PK\7\x08", crc, size, size) if size else b"") + record.after
         told, place = size if record.size is None else record.size, at if record.at is None else record.at
         more, mask = struct.pack("<2H3Q", 1, 24, told, told, place), 0xFFFFFFFF
         more, told, place = (more, mask, mask) if record.wide or told > mask else (b"", told, place)
         table += struct.pack("<4s6H3L", b"PK\1\2", 0, 0, record.flags, record.method, 0, 0, crc, told, told)
         table += struct.pack("<5H2L", len(name), len(more), 0, 0, 0, record.outer, place) + name + more
     number = len(records) if count is None else count
-    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, number, number, len(table), len(out), 0)
+    few, end = min(number, 0xFFFF), b""
+    if number > few:
+        end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 0, 0, 0, 0, number, number, len(table), len(out))
+        end += struct.pack("<4sLQL", b"PK\6\7", 0, len(out) + len(table), 1)
+    end += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, few, few, len(table), len(out), 0)
     return bytes(out + table + end)
 
 
@@ -128,6 +134,19 @@ def repickled(old: bytes, new: bytes) -> bytes:
 
 def more(*records: Record) -> bytes:
     return archive([*parts(saved(honest())), *records])
+
+
+def shifted() -> bytes:
+    """An honest file whose storage begins at an odd byte."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as file:
+        for record in parts(saved(honest())):
+            name = f"archive/{record.name}"
+            info = zipfile.ZipInfo(name)
+            padding = (out.tell() + 30 + len(name)) % 2
+            info.extra = struct.pack("<2H", 0x4246, 1 - padding) + b"Z" * (1 - padding)
+            file.writestr(info, record.content)
+    return out.getvalue()
 
 
 def payloads(mark: str) -> dict[str, Callable[[], bytes]]:
@@ -207,6 +226,7 @@ def tensors() -> dict[str, Callable[[], bytes]]:
         "a storage longer than its record": lambda: repickled(rb"K\x06t", b"K\x07t"),
         "a storage shorter than its record": lambda: changed(data_0={"content": storage.content + b"more"}),
         "a storage that is not there": lambda: repickled(b"X\x01\x00\x00\x000", b"X\x01\x00\x00\x009"),
+        "a storage that begins at an odd byte": shifted,
         "a storage of another folder": lambda: repickled(b"X\x01\x00\x00\x000", b"X\x05\x00\x00\x00../..") ,
         "a record that no tensor lies in": lambda: more(Record("data/7", b"0" * 64)),
     }  # fmt: skip
@@ -221,6 +241,9 @@ def containers() -> dict[str, Callable[[], bytes]]:
         "a size of 2 to the 62": lambda: changed(data_0={"size": 1 << 62}),
         "records that overlap": lambda: more(Record("data/1", b"", at=0)),
         "one content for many records": lambda: more(*(Record(f"data/{n}", b"", 24, at=800) for n in range(1, 2000))),
+        "a gap between records": lambda: changed(data_0={"after": b"#!/bin/sh"}),
+        "a gap before the table": lambda: changed(_data_serialization_id={"after": b"#!/bin/sh"}),
+        "a million records of nothing": lambda: archive(parts(saved(honest())), 1_000_000),
         "one name twice": lambda: more(Record("data/0", bytes(24))),
         "one name in two cases": lambda: more(Record("DATA/0", bytes(24))),
         "a name that climbs": lambda: more(Record("../../../tmp/owned", b"x")),

@@ -18,8 +18,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import nn
 
+from tests.unbroken import children
 from tests.unbroken.strategies import trees
-from unbroken import checkpoint, state
+from unbroken import checkpoint, outline, state
 from unbroken.errors import Damaged, Error, Foreign, Hostile, Missing, Unreadable
 
 
@@ -207,6 +208,25 @@ def test_a_fact_that_is_missing_is_damage(path: str) -> None:
 def checkpoint_of(content: dict[str, Any], path: str, version: Any = checkpoint.FORMAT) -> None:
     whole = {"format": version, **content, "saved": time.time()}
     torch.save({**whole, "digest": state.digest(whole)}, path)
+
+
+# ---- looked at from outside
+
+
+def replacing(path: str) -> None:
+    """Save again and again, as a run does."""
+    for step in range(10_000):
+        checkpoint.write(tree(step=step), path + ".fresh")
+        os.replace(path + ".fresh", path)
+        print("saved", flush=True)
+
+
+def test_a_state_that_is_replaced_while_it_is_read_is_read_again(good: str) -> None:
+    with children.Child(replacing, good) as run:
+        run.until("saved")
+        for _ in range(150):
+            assert checkpoint.read(good)["epoch"] == 2
+            outline.read(good)
 
 
 # ---- code

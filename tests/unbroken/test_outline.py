@@ -121,6 +121,41 @@ def test_a_hostile_file_costs_one_line(name: str, harm: dict[str, Any]) -> None:
     assert len(line) < len(str(harm["folder"] / file)) + 150
 
 
+REASONS = {
+    "a tensor longer than its storage": "a tensor of shape (7,) does not lie in its storage 0",
+    "a tensor of 2 to the 62": "it describes a tensor in a way that torch.save does not",
+    "a tensor of fewer than none": "it describes a tensor in a way that torch.save does not",
+    "a tensor of ten thousand dimensions": "it describes a tensor in a way that torch.save does not",
+    "a tensor whose one number is shared": "a tensor of shape (1099511627776,) does not lie in its storage 0",
+    "a tensor that begins behind its storage": "a tensor of shape (6,) does not lie in its storage 0",
+    "a tensor that begins before its storage": "it describes a tensor in a way that torch.save does not",
+    "a thousand tensors of one storage": "its tensors overlap",
+    "a storage longer than its record": "storage '0' is not as long as its record",
+    "a storage shorter than its record": "storage '0' is not as long as its record",
+    "a storage that is not there": "storage '9' is not as long as its record",
+    "a storage of another folder": "storage '../..' is not as long as its record",
+    "a storage that begins at an odd byte": "numbers cannot be read in place: was the file rewritten?",
+    "a record that no tensor lies in": "it has records that no tensor lies in",
+    "a list in every byte": "large data belongs in tensors",
+    "dicts a little too deep": "its values are nested more than 100 deep",
+    "a list that holds itself": "holds one value in two places, which no state of this trainer does",
+    "a memo of four thousand million": "it numbers its values out of turn",
+    "a type as a value": "it holds torch.float32, which is no plain value",
+    "a storage as a value": "it holds a storage, which is no plain value",
+    "epoch as True": "epoch is not int",
+    "epoch as -1": "epoch is -1, less than nought",
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_a_hostile_file_is_refused_for_the_reason_that_it_gives(name: str, harm: dict[str, Any]) -> None:
+    assert harm["said"][name][1].endswith(REASONS[name])
+
+
+def test_every_lie_about_a_tensor_has_its_reason() -> None:
+    assert hostile.tensors().keys() <= REASONS.keys()
+
+
 def test_no_hostile_file_runs_code(harm: dict[str, Any]) -> None:
     assert not harm["ran"]
 
