@@ -77,13 +77,18 @@ def line(size: int, times: sitting.Times, plain: str, *ours: str) -> list[str]:
 
 
 def state(size: int, folder: Path) -> dict[str, Any]:
-    """What a run of so many megabytes of weights saves, in tensors of at most 64 MB."""
+    """What a run of so many megabytes of weights saves."""
+    start(size, folder)  # a call of its own: what it holds is gone before the state is loaded
+    return {name: part for name, part in unbroken.load(str(folder / "checkpoint.pt")).items() if name != "digest"}
+
+
+def start(size: int, folder: Path) -> None:
+    """Begin a run, which saves at once, with weights in tensors of at most 64 MB."""
     block = torch.rand(min(size, 64) * 250_000, generator=torch.Generator().manual_seed(0))
     weights = torch.nn.ParameterList([block.clone() for _ in range(max(1, size // 64))])
     with sitting.quiet(), unbroken.Run(str(folder), unbroken.Feed(TensorDataset(block[:1]), 1), epochs=1) as run:
         run.keep(model=weights)
         next(iter(run))
-    return {name: part for name, part in unbroken.load(str(folder / "checkpoint.pt")).items() if name != "digest"}
 
 
 def cold(path: Path, act: Callable[[], object]) -> float:
