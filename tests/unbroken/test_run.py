@@ -4,8 +4,12 @@ import contextlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +19,10 @@ import torch
 from torch import nn
 
 import unbroken
-from tests.unbroken import tiny
-from unbroken import Every, Keep, Run, Stopped, load, testing
+from tests.unbroken import children, tiny
+from unbroken import Every, Keep, Position, Run, Stopped, load, testing
+from unbroken.journal import Journal
+from unbroken.shelf import Shelf
 
 # Torch looks for a step of the optimizer in this process; the one before the interruption it cannot see.
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
@@ -225,3 +231,185 @@ def test_allowed_and_free_settings_go_on(run: Path, capsys: pytest.CaptureFixtur
     tiny.train(run, epochs=4, settings={"lr": 1, "host": "a"}, allow=["lr"], free=["host"])
     assert "allowed to change: lr from (none) to 1" in capsys.readouterr().out
     assert load(str(run / "checkpoint.pt"))["settings"]["host"] == "a"
+
+
+# ---- what is on the disk
+
+
+def test_leaving_after_the_batches_of_an_epoch_saves_it_also_where_it_is_not_yet_due(tmp_path: Path) -> None:
+    run = tiny.train(tmp_path, epochs=5, after=lambda epoch: "leave", save=Every(epochs=3))
+    assert load(str(tmp_path / "checkpoint.pt"))["epoch"] == 1
+    assert run.saved == Position(1, 0, 5)
+
+
+def leaves_after_an_epoch_on_a_full_disk(folder: Path) -> None:
+    tiny.train(folder, epochs=3, inside=tiny.at(3, lambda: children.disk(700)), after=lambda epoch: "leave")
+
+
+def test_leaving_after_an_epoch_that_cannot_be_saved_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    ended = children.run(leaves_after_an_epoch_on_a_full_disk, tmp_path / "run")
+    assert ended.code == 74, ended.out
+    assert load(str(tmp_path / "run" / "checkpoint.pt"))["step"] == 0
+
+
+def watched(folder: Path, look: Callable[[Run], object], **options: Any) -> Run:
+    """Train three epochs, and look at every seam and after the run."""
+    with Run(str(folder), tiny.feed(), epochs=3, log_every=1, **options) as run:
+        model, optimizer, scheduler = tiny.parts()
+        run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
+        for epoch in run:
+            tiny.turn(run, epoch, model, optimizer, lambda _: look(run))
+            scheduler.step()
+    look(run)
+    return run
+
+
+def test_what_is_said_to_be_saved_never_runs_ahead_of_the_disk(tmp_path: Path) -> None:
+    seen: list[Position | None] = []
+
+    def look(run: Run) -> None:
+        if run.saved is not None and run.saved not in seen[-1:]:
+            assert load(str(tmp_path / "checkpoint.pt"))["step"] >= run.saved.step
+            seen.append(run.saved)
+
+    # A snapshot waits for the save under way: of each epoch the loop comes to hear.
+    watched(tmp_path, look, save=Every(minutes=1e-9), snapshots=Keep(every=1))
+    assert len(seen) >= 3
+    assert seen[-1] == Position(3, 0, 15)
+
+
+def test_the_journal_is_safe_before_the_name_of_a_state_that_vouches_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, fsync, replace = list[str](), os.fsync, os.replace
+
+    def synced(file: int) -> None:
+        fsync(file)
+        done.append(os.path.basename(os.readlink(f"/proc/self/fd/{file}")))
+
+    def replaced(old: str, new: str) -> None:
+        replace(old, new)
+        done.append(f"named {os.path.basename(new)}")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    tiny.train(tmp_path, epochs=3, snapshots=Keep(every=1))
+    for name in ("named checkpoint.pt", "named E001_net.pt", "named E002_net.pt", "named E003_net.pt"):
+        before = done[: done.index(name)]
+        assert before.index("journal.jsonl") < len(before)
+    saves = " ".join(done).split("named checkpoint.pt")[:-1]
+    assert len(saves) == 4  # at birth, and after each epoch
+    assert all("journal.jsonl" in save and "checkpoint.pt.unbroken-tmp" in save for save in saves)
+
+
+def logs_much(folder: Path, until: int) -> None:
+    """The journal cannot grow from step 3 until that step, while a state, which is smaller, can be written."""
+    with Run(str(folder), tiny.feed(), epochs=3, save=Every(background=False)) as run:
+        run.keep(model=nn.Linear(1, 1))
+        for epoch in run:
+            for _ in epoch:
+                if epoch.step == 0:
+                    run.log(many={f"number {i}": i for i in range(3000)})
+                if epoch.step == 8:
+                    children.disk((folder / "journal.jsonl").stat().st_size)
+                if epoch.step == until:
+                    children.disk(-1)
+            print("epoch", epoch.number, run.saved)
+
+
+@pytest.mark.parametrize(("until", "code", "epoch"), [(12, 0, 3), (1000, 74, 1)])
+def test_a_journal_that_cannot_be_written_fails_the_save_and_not_the_training(
+    until: int, code: int, epoch: int, tmp_path: Path
+) -> None:
+    ended = children.run(logs_much, tmp_path, until)
+    assert ended.code == code, ended.out
+    assert "epoch 2" in ended.out
+    assert "this state could not be saved" in ended.out
+    saved = load(str(tmp_path / "checkpoint.pt"))
+    assert saved["epoch"] == epoch
+    assert Journal(str(tmp_path / "journal.jsonl")).holds(saved["journal"])
+
+
+# ---- killed while a state is written beside the training
+
+
+def trains_until_the_call(folder: Path, call: str, number: int) -> None:
+    """Every state that is said to be saved is printed; the call of that number, in the background, never comes back."""
+    calls, real = [0], getattr(os, call)
+
+    def counted(*arguments: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            calls[0] += 1
+            if calls[0] == number:
+                print("there", flush=True)
+                time.sleep(60)
+        return real(*arguments)
+
+    setattr(os, call, counted)
+    watched(folder, lambda run: print("saved", run.saved.step if run.saved else None), save=Every(minutes=1e-9))
+
+
+@pytest.mark.parametrize(("call", "number"), [("fsync", 5), ("link", 2), ("replace", 3), ("replace", 6)])
+def test_killed_while_a_state_is_written_a_run_goes_on_from_the_last_one_that_was_safe(
+    call: str, number: int, tmp_path: Path
+) -> None:
+    with children.Child(trains_until_the_call, tmp_path / "run", call, number) as trainer:
+        trainer.until("there\n")
+    told = [int(line.split()[1]) for line in trainer.out.splitlines() if line.startswith("saved ")]
+    found = Shelf(str(tmp_path / "run")).newest()
+    assert found is not None
+    assert found.position.step >= max(told, default=0)
+    watched(tmp_path / "run", bool)
+    watched(tmp_path / "undisturbed", bool)
+    assert equal(tmp_path / "run", tmp_path / "undisturbed")
+    assert not list((tmp_path / "run").glob("*.unbroken-tmp"))
+
+
+# ---- memory
+
+STATE, CONSTANT = 200, 24  # megabytes: of the state, and of all else that saves take beside one copy of it
+
+
+class Large(nn.Module):
+    def __init__(self, megabytes: int) -> None:
+        super().__init__()
+        self.register_buffer("values", torch.zeros(megabytes * 250_000))
+
+
+def own_memory() -> int:
+    """What this process holds that no file does, in megabytes."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon")]
+    return int(line.split()[1]) * 1024 // 1_000_000
+
+
+def saves_a_large_state(folder: Path) -> None:
+    tiny.train(folder / "small")  # whatever is taken once
+    over, most, model = threading.Event(), [0], Large(STATE)
+
+    def watch() -> None:
+        while not over.wait(0.002):
+            most[0] = max(most[0], own_memory())
+
+    watcher, before = threading.Thread(target=watch), (own_memory(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    watcher.start()
+    with Run(str(folder / "large"), tiny.feed(), epochs=3) as run:
+        run.keep(model=model)
+        for epoch in run:
+            for _ in epoch:
+                model.values += 1.0
+    over.set()
+    watcher.join()
+    print(
+        "\ngrown by",
+        most[0] - before[0],
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000 - before[1] // 1000,
+    )
+
+
+def test_saving_takes_one_copy_of_the_state_and_a_constant(tmp_path: Path) -> None:
+    """The file that is read back is mapped: its pages are the system's, which takes them back when it needs them."""
+    ended = children.run(saves_a_large_state, tmp_path)
+    assert ended.code == 0, ended.out
+    own, resident = map(int, ended.out.rpartition("grown by")[2].split())
+    assert own <= STATE + CONSTANT
+    assert resident <= 2 * STATE + CONSTANT
