@@ -7,11 +7,14 @@ folder that `tests.whole.disk` says a crash may leave. It does as the next start
 for the newest state.
 """
 
+from __future__ import annotations
+
 import argparse
 import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +30,7 @@ from unbroken.errors import Error
 from unbroken.journal import Journal
 from unbroken.shelf import Shelf
 
+EPOCHS = 3
 MODELS = ("ordered", "strict")
 Place = tuple[int, int]  # epochs, batches
 
@@ -36,7 +40,7 @@ def train(work_dir: Path, recorder: Recorder | None = None, batches: int = 99, *
     feed = unbroken.Feed(TensorDataset(torch.linspace(-1, 1, 6 * 48).reshape(6, 48)), batch_size=2)
     options = {"save": unbroken.Every(minutes=1e-9, background=False), **options}
     with unbroken.Run(
-        str(work_dir), feed, epochs=3, log_every=1, snapshots=unbroken.Keep(1, latest=2), **options
+        str(work_dir), feed, epochs=EPOCHS, log_every=1, snapshots=unbroken.Keep(1, latest=2), **options
     ) as run:
         model = nn.Sequential(nn.Dropout(0.1), nn.Linear(48, 48))
         optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
@@ -97,41 +101,65 @@ def look(folder: Path) -> Look:
         return Look(None, f"{type(reason).__name__}: {reason}")
 
 
-def judge(found: Look, announced: list[Place], previous: bool) -> str:
-    """What is wrong with what was found, given what the loop had been told to be safe and whether the state before the
-    newest one is whole; empty when nothing is."""
-    if found.wrong or not announced:
-        return found.wrong
-    if found.place is None or found.place < announced[-1]:
-        return f"{announced[-1]} was announced as saved, but {found.place} is the newest state"
-    two = len(dict.fromkeys(announced)) > 1
-    return "the state before the newest one is not whole" if two and not previous else ""
+@dataclass
+class Promised:
+    """What a run's words and its user's wishes promise at a moment: places announced as saved, and the states that a
+    branch left behind."""
+
+    announced: list[Place] = field(default_factory=list[Place])
+    behind: set[bytes] = field(default_factory=set[bytes])
+
+    def hear(self, place: Place, disk: Disk) -> None:
+        """A place was announced; an earlier one than before is a wish to go back, and whatever there is must stay."""
+        if self.announced and place < self.announced[-1]:
+            self.announced = []
+            self.behind = {data for name, data in disk.now().items() if name.endswith(".pt") and data}
+        self.announced.append(place)
+
+    def broken(self, found: Look, content: Folder, whole: Whole) -> str:
+        """What is wrong with a folder that was found; empty when nothing is."""
+        if found.wrong or not self.announced:
+            return found.wrong
+        if found.place is None or found.place < self.announced[-1]:
+            return f"{self.announced[-1]} was announced as saved, but {found.place} is the newest state"
+        if len(dict.fromkeys(self.announced)) > 1 and not whole(content.get("checkpoint.prev.pt")):
+            return "the state before the newest one is not whole"
+        epoch = self.announced[-1][0]
+        # A later one will do: of three snapshots the first is dropped.
+        if epoch and not any(whole(content.get(f"checkpoints/E{n:03d}_net.pt")) for n in range(epoch, EPOCHS + 1)):
+            return f"no snapshot of epoch {epoch} or later is whole"
+        return "a state was left behind and lost" if self.behind - set(content.values()) else ""
 
 
-def whole(content: bytes | None, folder: Path) -> bool:
-    """Whether these bytes are a whole state."""
-    if content is None:
-        return False
-    (folder / "one.pt").write_bytes(content)
-    try:
-        return bool(checkpoint.read(str(folder / "one.pt")))
-    except Error:
-        return False
+class Whole:
+    """Whether bytes are a whole state; looks at the same ones once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._known = folder / "one.pt", dict[bytes | None, bool]({None: False})
+
+    def __call__(self, content: bytes | None) -> bool:
+        if content is not None and content not in self._known:
+            self._path.parent.mkdir(exist_ok=True)
+            self._path.write_bytes(content)
+            try:
+                self._known[content] = bool(checkpoint.read(str(self._path)))
+            except Error:
+                self._known[content] = False
+        return self._known[content]
 
 
-def crashes(events: list[Event], model: str, draw: random.Random) -> Iterator[tuple[int, list[Place], Folder]]:
-    """Every folder that a crash may leave, with the number of events before it and what was announced until then."""
-    disk, announced, seen = Disk(), list[Place](), set[bytes]()
+def crashes(events: list[Event], model: str, draw: random.Random) -> Iterator[tuple[int, Promised, Folder]]:
+    """Every folder that a crash may leave, with the number of events before it and what was promised until then."""
+    disk, promised, seen = Disk(), Promised(), set[bytes]()
     for number, event in enumerate(events, 1):
         disk.apply(event)
         if event.kind == "saved":
-            goes_back = announced and event.subject < announced[-1]
-            announced = [*([] if goes_back else announced), event.subject]
+            promised.hear(event.subject, disk)
             seen.clear()  # a folder that was good so far may be too old now
         for folder in disk.crashes(model, draw):
             if (mark := fingerprint(folder)) not in seen:
                 seen.add(mark)
-                yield number, announced, folder
+                yield number, promised, folder
 
 
 def examine(events: list[Event], folder: Path, seed: int = 0) -> Counter[str]:
@@ -139,15 +167,13 @@ def examine(events: list[Event], folder: Path, seed: int = 0) -> Counter[str]:
 
     Raises AssertionError with the first folder that is not as it must be, which is left in `folder`.
     """
-    known, states, tally = dict[bytes, Look](), dict[bytes | None, bool](), Counter[str]()
+    known, whole, tally = dict[bytes, Look](), Whole(folder.parent / "whole"), Counter[str]()
     for model in MODELS:
-        for number, announced, content in crashes(events, model, random.Random(seed)):
-            mark, previous = fingerprint(content), content.get("checkpoint.prev.pt")
+        for number, promised, content in crashes(events, model, random.Random(seed)):
+            mark = fingerprint(content)
             if mark not in known:
                 known[mark] = look(materialise(content, folder))
-            if previous not in states:
-                states[previous] = whole(previous, folder)
-            if wrong := judge(known[mark], announced, states[previous]):
+            if wrong := promised.broken(known[mark], content, whole):
                 materialise(content, folder)
                 raise AssertionError(f"{model}, crash after event {number} ({events[number - 1][:3]}): {wrong}")
             tally[model] += 1

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.whole import jobs
-from tests.whole.campaign import campaign, compare, digits, equal, every_call, kept, rewrite, short
+from tests.whole.campaign import campaign, compare, digits, equal, every_call, kept, killed, rewrite, short, undisturbed
 from unbroken import load, testing
 
 
@@ -23,6 +23,16 @@ def test_killed_around_single_calls_no_bit_differs(tmp_path: Path) -> None:
     tally = every_call("digits", short("digits", digits), tmp_path, most=12, seed=1)
     assert tally.total() == 12
     assert tally["not reached"] <= 4
+
+
+def test_a_second_name_that_a_kill_left_is_not_left_for_ever(tmp_path: Path) -> None:
+    """Killed between the two renames of its last save, both files are one: to rename one to the other does nothing."""
+    command, work_dir = short("digits", digits), tmp_path / "run"
+    assert killed(
+        "digits", command(work_dir, 0, False), work_dir, tmp_path, "before replace checkpoint.pt.unbroken-tmp 3"
+    )
+    assert (work_dir / "checkpoint.pt").samefile(work_dir / "checkpoint.prev.pt")
+    compare("digits", command, undisturbed("digits", command, tmp_path), work_dir, tmp_path)
 
 
 def test_a_state_that_was_announced_and_is_lost_is_seen(halfway: Path, tmp_path: Path) -> None:
