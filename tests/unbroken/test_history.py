@@ -8,10 +8,16 @@ import pytest
 
 from tests.unbroken import tiny
 from tests.unbroken.test_shelf import damage_any, listing
-from unbroken import Keep, history, load, testing
+from unbroken import Every, Keep, Stop, Stopped, history, load, testing
 from unbroken.errors import Damaged, Foreign, Missing
 from unbroken.journal import Journal
 from unbroken.shelf import Found, Shelf
+
+# Torch looks for a step of the optimizer in this process; the one before the interruption it cannot see.
+pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+
+OFTEN = Every(minutes=1e-9, background=False)
+"""Save at every seam."""
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +161,94 @@ def test_a_state_of_another_folder_begins_a_run_of_its_own(run: Path, done: Path
     assert testing.difference(str(tmp_path / "new" / "checkpoint.pt"), str(done / "checkpoint.pt")) is None
     assert testing.records(str(tmp_path / "new")) == testing.records(str(done))
     assert {p: p.read_bytes() for p in done.rglob("*") if p.is_file()} == before
+
+
+# ---- a state that every session crashes from
+
+
+def crash(_: object) -> None:
+    raise ZeroDivisionError
+
+
+def sessions_of(folder: Path, *words: str) -> None:
+    """A run of eight steps, then sessions that go on: "crash" at once, "step" and crash, or "stop" before a batch."""
+    tiny.train(folder, epochs=3, inside=tiny.at(7, "leave"))
+    for word in words:
+        acts = iter([crash] if word == "crash" else [bool, crash])
+        stop = Stop(hours=1e-9) if word == "stop" else None
+        with pytest.raises((ZeroDivisionError, Stopped)):
+            tiny.train(folder, epochs=3, inside=lambda epoch, acts=acts: next(acts)(epoch), save=OFTEN, stop=stop)
+
+
+def said_at_the_next_start(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    capsys.readouterr()
+    tiny.train(folder, epochs=3, inside=lambda epoch: "leave")
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("Warning")]
+
+
+def test_a_state_from_which_three_sessions_crashed_at_once_is_named_and_the_one_before_it_offered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sessions_of(tmp_path, "crash", "crash", "crash")
+    assert said_at_the_next_start(tmp_path, capsys) == [
+        f"Warning: the last 3 sessions from {tmp_path}/checkpoint.pt ended before another state was saved "
+        "(ZeroDivisionError: ). If the state itself is the reason, go back to an older one: "
+        f"--resume {tmp_path}/checkpoint.prev.pt"
+    ]
+
+
+def test_what_is_offered_is_older_whole_and_can_be_gone_back_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sessions_of(tmp_path, "crash", "crash", "crash")
+    wish = str(tmp_path / "checkpoint.prev.pt")
+    tiny.train(tmp_path, epochs=3, resume=wish, inside=tiny.at(5, "leave"))
+    said = capsys.readouterr().out
+    assert "Resuming from epoch 1" in said
+    assert load(str(tmp_path / "checkpoint.pt"))["step"] == 6
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("crash", "crash"),
+        ("crash", "crash", "step", "crash"),  # progress
+        ("crash", "crash", "stop", "crash"),  # peace
+        ("stop", "stop", "stop"),
+    ],
+    ids=" ".join,
+)
+def test_fewer_crashes_or_peace_or_progress_in_between_are_no_reason_to_speak(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sessions_of(tmp_path, *words)
+    assert said_at_the_next_start(tmp_path, capsys) == []
+
+
+def crashes(state: str, *hows: str | None) -> list[dict[str, object]]:
+    return [{"state": state, "ended": {"how": how} if how else None} for how in hows]
+
+
+def test_sessions_that_were_killed_count_too_and_where_nothing_older_is_whole_a_pattern_is_offered(
+    tmp_path: Path,
+) -> None:
+    tiny.train(tmp_path, epochs=2, inside=tiny.at(3, "leave"))
+    shelf = Shelf(str(tmp_path))
+    damage_any(shelf.previous)
+    found = shelf.newest()
+    assert found is not None
+    warning = history.poisoned(shelf, found, crashes(found.tree["digest"], None, "OSError: x", None))
+    assert warning is not None
+    assert "(it was killed, or died without a word)" in warning
+    assert warning.endswith(f" --resume {tmp_path}/checkpoints/E…_net.pt")
+
+
+@pytest.mark.parametrize("how", ["finished", "left", "stopped by SIGTERM", "stopped by the end of its 1 hours"])
+def test_only_the_last_sessions_in_a_row_count(how: str, run: Path) -> None:
+    shelf = Shelf(str(run))
+    found = shelf.newest()
+    assert found is not None
+    digest = found.tree["digest"]
+    assert history.poisoned(shelf, found, crashes(digest, None, how, None, None)) is None
+    assert history.poisoned(shelf, found, crashes("of another state", None, None, None)) is None
+    assert history.poisoned(shelf, found, crashes(digest, how, None, None, None)) is not None

@@ -1,6 +1,8 @@
 """The work dir's files"""
 
 import os
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +278,69 @@ def test_a_foreign_file_in_the_place_of_the_checkpoint_is_set_aside(shelf: Shelf
     Path(shelf.checkpoint).write_text("not a checkpoint")
     with pytest.raises((Damaged, Foreign)):
         newest(shelf)
+
+
+# ---- room
+
+
+def test_before_there_is_a_state_nobody_knows_what_room_it_takes(shelf: Shelf) -> None:
+    assert shelf.shortage(10**9) is None
+
+
+def test_no_room_for_the_snapshots_that_are_to_come_is_said(shelf: Shelf) -> None:
+    put(shelf, 1, 2)
+    assert shelf.shortage(1) is None
+    said = shelf.shortage(10**12)
+    assert said is not None
+    assert said.endswith(f"a state takes {os.path.getsize(shelf.checkpoint):,}: not enough for {10**12} more snapshots")
+
+
+def test_the_next_save_needs_room_beside_the_state_and_the_one_before_it(shelf: Shelf) -> None:
+    put(shelf, 1)
+    free = shutil.disk_usage(shelf.folder).free
+    os.truncate(shelf.checkpoint, free * 3 // 4)  # a hole: takes no room itself
+    said = shelf.shortage(0)
+    assert said is not None
+    words = f"Warning: {shelf.folder} has N bytes free, a state takes {free * 3 // 4:,}: not enough for the next save"
+    assert re.sub(r"has [\d,]+", "has N", said) == words
+    Path(shelf.previous).write_text("goes when the next one is there")
+    assert shelf.shortage(0) is None
+
+
+# ---- retention
+
+
+def test_only_the_snapshots_that_are_named_go(shelf: Shelf) -> None:
+    for epoch in (1, 2, 999, 1000):
+        shelf.put_snapshot(tree(epoch=epoch))
+    os.mkdir(shelf.behind)
+    others = [Path(shelf.snapshots, name) for name in ("notes.txt", "best_E001_net.pt", "left-behind/E001_net.pt")]
+    for path in others:
+        path.write_text("mine")
+    asked: list[list[int]] = []
+    shelf.drop(lambda epochs: (asked.append(sorted(epochs)), [1, 999])[1])
+    assert asked == [[1, 2, 999, 1000]]
+    assert sorted(map(os.path.basename, shelf.kept())) == ["E002_net.pt", "E1000_net.pt"]
+    assert all(path.read_text() == "mine" for path in others)
+
+
+# ---- folders
+
+
+def test_every_new_folder_is_known_to_the_one_above_it_before_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, fsync = list[tuple[str, list[str]]](), os.fsync
+
+    def noted(file: int) -> None:
+        fsync(file)
+        folder = os.readlink(f"/proc/self/fd/{file}")
+        synced.append((os.path.relpath(folder, tmp_path), os.listdir(folder)))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a/b/c/", "d"):
+        with Shelf(folder).locked(print):
+            assert os.path.isdir(folder)
+    assert synced == [(".", ["a"]), ("a", ["b"]), ("a/b", ["c"]), (".", synced[3][1])]
+    assert sorted(synced[3][1]) == ["a", "d"]
