@@ -1,6 +1,7 @@
 """The state of a run as a tree of plain values"""
 
 import enum
+import hashlib
 import struct
 from collections import OrderedDict, namedtuple
 from typing import Any
@@ -251,3 +252,87 @@ def test_gradients_of_another_module_are_refused() -> None:
         state.restore("gradients", Gradients(nn.Linear(3, 2)), Gradients(nn.Linear(3, 2, bias=False)).state_dict())
     with pytest.raises(Mismatch):
         state.restore("gradients", Gradients(nn.Linear(3, 2, bias=False)), Gradients(nn.Linear(3, 2)).state_dict())
+
+
+# ---- large tensors, whose pieces several threads hash
+
+
+def by_hand(tree: dict[str, torch.Tensor]) -> str:
+    """The digest of a dict of tensors as docs/format.md tells it: one piece after another, in one thread."""
+    total = hashlib.sha256()
+
+    def word(content: bytes) -> None:
+        total.update(struct.pack("<q", len(content)) + content)
+
+    for content in (b"", f"Container Container(kind='dict', length={len(tree)})".encode(), b""):
+        word(content)
+    for name in sorted(tree):
+        content = tree[name].contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        word(f".{name}".encode())
+        word(f"tensor {tree[name].dtype} {tuple(tree[name].shape)}".encode())
+        pieces = [content[i : i + (1 << 24)] for i in range(0, len(content), 1 << 24)]
+        word(b"".join(hashlib.sha256(piece).digest() for piece in pieces))
+    return total.hexdigest()
+
+
+def numbers(size: int) -> torch.Tensor:
+    return torch.arange(size, dtype=torch.int32).mul(2654435761 & 0x7FFFFFF).to(torch.uint8)
+
+
+LARGE = {
+    "below_a_threads_worth": numbers((1 << 20) - 1),
+    "a_threads_worth": numbers(1 << 20),
+    "one_piece": numbers(1 << 24),
+    "a_piece_and_a_byte": numbers((1 << 24) + 1),
+    "turned": numbers(3 << 20).reshape(3, 1 << 20).t(),
+    "channels_last": numbers(1 << 21).reshape(2, 16, 256, 256).to(memory_format=torch.channels_last),
+    "of_pairs": torch.randn(1 << 18, dtype=torch.complex64),
+    "empty": torch.zeros(0, 3),
+    "single": torch.tensor(1.5),
+}
+
+
+def test_the_digest_of_large_tensors_is_that_of_their_pieces_one_after_another() -> None:
+    assert state.digest(LARGE) == by_hand(LARGE)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_changes_no_digest(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = state.digest(LARGE)
+    monkeypatch.setattr(state, "THREADS", threads)
+    assert state.digest(LARGE) == before
+
+
+def test_a_bit_in_any_piece_changes_the_digest() -> None:
+    tensor = LARGE["a_piece_and_a_byte"].clone()
+    seen = {state.digest(tensor)}
+    for place in (0, (1 << 24) - 1, 1 << 24):
+        tensor[place] ^= 1
+        seen.add(state.digest(tensor))
+    assert len(seen) == 4
+
+
+def test_pieces_that_change_places_change_the_digest() -> None:
+    a, b = torch.zeros(1 << 24, dtype=torch.uint8), torch.ones(1 << 24, dtype=torch.uint8)
+    assert state.digest(torch.cat([a, b])) != state.digest(torch.cat([b, a]))
+
+
+# ---- numbers that are noted as their conjugates
+
+
+class Turns(nn.Module):
+    """A buffer that torch keeps as a note on other numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("turns", torch.randn(3, dtype=torch.complex64).conj())
+
+
+def test_a_conjugate_is_saved_compared_and_restored_by_its_numbers() -> None:
+    saved, model = state.snapshot(Turns().state_dict()), Turns()
+    plain = {name: tensor.resolve_conj() for name, tensor in saved.items()}
+    assert state.digest(saved) == state.digest(plain)
+    assert state.difference(saved, plain) is None
+    state.restore("model", model, saved)
+    assert torch.equal(model.state_dict()["turns"], plain["turns"])
+    assert not state.same(plain["turns"], plain["turns"].conj())
