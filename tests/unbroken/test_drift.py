@@ -1,12 +1,19 @@
 """What changed since the state was saved"""
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from unbroken import drift
+from tests.unbroken import tiny
+from unbroken import drift, load
 from unbroken.errors import Drift
+
+# Torch looks for a step of the optimizer in this process; the one before the interruption it cannot see.
+pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 
 HERE = {"torch": "2.13.0", "threads": 2}
 OLD = {"seed": 0, "lr": 0.1, "layers": [64, 32], "workers": 2}
@@ -100,3 +107,78 @@ def test_a_release_of_python_that_changes_no_random_number_is_the_same_python() 
 
 def test_the_environment_is_plain() -> None:
     assert drift.plain(drift.environment()) == drift.environment()
+
+
+def test_the_environment_names_all_that_is_known_to_change_sums() -> None:
+    known = {
+        "python",
+        "torch",
+        "numpy",
+        "machine",
+        "cpu",
+        "onednn",
+        "threads",
+        "gpu",
+        "cuda",
+        "cudnn",
+        "matmul",
+        "tf32",
+    }
+    assert known <= drift.environment().keys()
+
+
+def test_the_machine_as_a_whole_allows_no_setting() -> None:
+    with pytest.raises(Drift) as refused:
+        compared(OLD, {**OLD, "lr": 0.2}, machine={"torch": "2.14.0", "threads": 8}, allow=("machine",))
+    assert str(refused.value).splitlines()[1:3] == ["  name  recorded  now", "  lr    0.1       0.2"]
+    assert str(refused.value).endswith("--allow lr")
+
+
+# ---- whole runs
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Path]:
+    """A run that was left inside its first epoch, on what is another machine from then on."""
+    tiny.train(tmp_path / "run", inside=tiny.at(2, "leave"))
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    yield tmp_path / "run"
+    torch.set_float32_matmul_precision(before)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_on_another_machine_a_run_stops_with_the_table_and_changes_nothing(started: Path) -> None:
+    before = contents(started)
+    with pytest.raises(Drift) as refused:
+        tiny.train(started)
+    assert str(refused.value).splitlines()[1:3] == ["  name    recorded  now", "  matmul  highest   high"]
+    assert contents(started) == before
+
+
+@pytest.mark.parametrize("word", ["matmul", "machine"])
+def test_what_was_allowed_is_recorded_at_once_and_not_asked_again(
+    word: str, started: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        tiny.train(started, allow=[word], inside=lambda epoch: 1 / 0)
+    assert "allowed to change: matmul from highest to high" in capsys.readouterr().out
+    saved = load(str(started / "checkpoint.pt"))
+    assert (saved["step"], saved["environment"]["matmul"]) == (3, "high")
+    tiny.train(started, inside=tiny.at(4, "leave"))
+    assert "allowed to change" not in capsys.readouterr().out
+    torch.set_float32_matmul_precision("highest")
+    with pytest.raises(Drift):
+        tiny.train(started)
+
+
+def test_a_setting_that_was_allowed_is_not_asked_again_either(run: Path) -> None:
+    with pytest.raises(Drift):
+        tiny.train(run, epochs=4, settings={"lr": 1})
+    tiny.train(run, epochs=4, settings={"lr": 1}, allow=["lr"])
+    tiny.train(run, epochs=5, settings={"lr": 1})
+    with pytest.raises(Drift, match=r"lr +1 +2"):
+        tiny.train(run, epochs=6, settings={"lr": 2})

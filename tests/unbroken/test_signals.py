@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -107,3 +108,41 @@ def workers_get_ctrl_c(slow: bool) -> None:
 def test_data_workers_live_through_the_signals_of_their_group_in_silence(slow: bool) -> None:
     ended = children.run(workers_get_ctrl_c, slow)
     assert (ended.code, ended.out) == (0, "then 49 none\n")
+
+
+# ---- held back
+
+
+def myself(number: signal.Signals) -> None:
+    """To this very thread: the others of the process hold nothing back."""
+    signal.pthread_kill(threading.get_ident(), number)
+
+
+def mask() -> set[int]:
+    return set(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+
+@pytest.mark.parametrize(("number", "code"), HEEDED)
+def test_what_comes_while_signals_are_held_back_comes_afterwards(number: signal.Signals, code: int) -> None:
+    with signals.heeded() as wish:
+        with signals.held():
+            myself(number)
+            assert wish.signal is None
+        assert (wish.signal, wish.code) == (number, code)
+
+
+def fail_holding() -> None:
+    with signals.held():
+        assert mask() >= {number for number, _ in HEEDED}
+        raise KeyError
+
+
+def test_whatever_happens_what_was_held_back_before_is_so_afterwards() -> None:
+    before = mask()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        with pytest.raises(KeyError):
+            fail_holding()
+        assert mask() == before | {signal.SIGUSR1}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
