@@ -1,5 +1,6 @@
 """One state on disk"""
 
+import errno
 import io
 import os
 import pickle
@@ -330,3 +331,33 @@ def test_a_file_that_the_system_does_not_let_us_read_is_unreadable(tmp_path: Pat
     path.symlink_to("/proc/self/mem")
     with pytest.raises(Unreadable, match="cannot be read: Input/output error"):
         checkpoint.read(str(path))
+
+
+# ---- the write itself
+
+
+def writes_without_room(folder: str) -> None:
+    large = tree(state_dict={"w": torch.ones(600_000)})  # more than what is held before it is written
+    checkpoint.write(tree(), folder + "/first.pt")
+    before = len(os.listdir("/proc/self/fd"))
+    for room in (0, 300, 20_000, 1_500_000):
+        children.disk(room)
+        try:
+            checkpoint.write(large, f"{folder}/{room}.pt")
+        except OSError as reason:
+            print(reason.errno == errno.EFBIG, len(os.listdir("/proc/self/fd")) - before)
+    children.disk(-1)
+    checkpoint.write(large, folder + "/last.pt")
+
+
+def test_a_failed_write_gives_the_systems_own_reason_and_its_file_back(tmp_path: Path) -> None:
+    ended = children.run(writes_without_room, str(tmp_path))
+    assert (ended.code, ended.out) == (0, "True 0\n" * 4)
+    assert checkpoint.read(str(tmp_path / "last.pt"))["state_dict"]["w"].sum() == 600_000
+
+
+def test_a_file_that_is_there_is_never_written_over(good: str) -> None:
+    before = Path(good).read_bytes()
+    with pytest.raises(FileExistsError):
+        checkpoint.write(tree(step=8), good)
+    assert Path(good).read_bytes() == before
