@@ -30,11 +30,16 @@ PATIENCE = 10  # sessions that may end before their moment, for each kill that w
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--kills", type=int, default=5, help="how often to kill it; 0 compares two undisturbed runs")
-    parser.add_argument("--seed", type=int, default=0, help="decides the moments")
-    parser.add_argument("--out", help="an empty or new folder for what the runs leave; by default it is removed")
+    parser.usage = "%(prog)s [-h] [--kills N] [--seed S] [--out DIR] -- COMMAND"
     parser.add_argument(
-        "command", nargs="+", metavar="-- COMMAND",
+        "--kills", metavar="N", type=int, default=5, help="how often to kill it; 0 compares two undisturbed runs"
+    )
+    parser.add_argument("--seed", metavar="S", type=int, default=0, help="decides the moments")
+    parser.add_argument(
+        "--out", metavar="DIR", help="an empty or new folder for what the runs leave; by default it is removed"
+    )
+    parser.add_argument(
+        "command", nargs="+", metavar="COMMAND",
         help="{work_dir} in it is replaced by the folder of each run; without it, the command runs inside that folder",
     )  # fmt: skip
 
