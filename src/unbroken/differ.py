@@ -1,4 +1,4 @@
-"""Where two files differ: the first leaf that is not equal bit by bit, with both values, whoever wrote the files
+"""Where two files differ: the first leaf that is not equal bit by bit, with both values
 
 Read are this package's states, whatever else torch.save wrote of plain values, and safetensors. What holds more than
 plain values is not unpickled, since that could run code: its records are compared as bytes.

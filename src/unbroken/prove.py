@@ -1,4 +1,4 @@
-"""Proof on your own job: run it once in peace and once with kills at random moments, and compare what both leave
+"""Proof on your own job: run it in peace and with kills at random moments, and compare what both leave
 
     python -m unbroken prove --kills 5 -- python train.py --out {work_dir}
 

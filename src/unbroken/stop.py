@@ -1,4 +1,4 @@
-"""When a run stops by itself, as a value; and the notice to stop: a signal, a file that appeared, the clock"""
+"""When a run stops by itself, as a value; and the notice to stop: a signal, a file, the clock"""
 
 from __future__ import annotations
 
