@@ -33,14 +33,16 @@ def compare(
     `machine` stands for all that `environment` told of it. Raises Drift with a table of old and new when anything else
     differs.
     """
-    changed = {**_changed(tree["settings"], settings, free), **_changed(tree["environment"], machine, ())}
-    allowed = {*allow, *(machine if "machine" in allow else ())}
+    moved = _changed(tree["environment"], machine, ())
+    here = {f"machine.{name}" if name in settings else name: pair for name, pair in moved.items()}
+    changed = {**_changed(tree["settings"], settings, free), **here}
+    allowed = {*allow, *(here if "machine" in allow else ())}
     refused = {name: pair for name, pair in changed.items() if name not in allowed}
     if refused:
         names = " ".join(name.replace("_", "-") for name in refused)
         raise Drift(
             f"this would be another run than the one that is recorded:\n{_table(refused)}\n"
-            f"{_way_back(refused, machine)}, or allow it by name: --allow {names}"
+            f"{_way_back(refused, here)}, or allow it by name: --allow {names}"
         )
     return [f"allowed to change: {name} from {a} to {b}" for name, (a, b) in changed.items()]
 
@@ -79,7 +81,7 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any], free: Collection[st
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _way_back(refused: Collection[str], machine: Mapping[str, Any]) -> str:
+def _way_back(refused: Collection[str], machine: Collection[str]) -> str:
     """What else the user can do than to allow it."""
     ways: list[str] = []
     if any(name not in machine for name in refused):

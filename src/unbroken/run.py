@@ -126,8 +126,8 @@ class Run:
                 self._story.close()
 
     def keep(self, **parts: object) -> None:
-        """Name what must survive: model, optimizer, scheduler, whatever has a state_dict. With `init_from`, the model of
-        a new run takes its weights here: copy it (an EMA) after that.
+        """Name what must survive: model, optimizer, scheduler, whatever has a state_dict. With `init_from`, the model
+        of a new run takes its weights here: copy it (an EMA) after that.
 
         Raises Misuse for a part without a state_dict, for a name that is taken, and once the loop has begun.
         """

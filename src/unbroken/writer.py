@@ -171,9 +171,12 @@ class Writer:
     def _kept(self, tree: dict[str, Any], path: str) -> list[str]:
         try:
             self._shelf.put_snapshot(tree)
-            self._shelf.drop(self._keep.surplus)
         except FAILURES as reason:
             return [f"Warning: {path} could not be kept; training goes on ({reason})"]
+        try:
+            self._shelf.drop(self._keep.surplus)
+        except OSError as reason:
+            return [f"Warning: an older snapshot could not be deleted; training goes on ({reason})"]
         return []
 
     def _otherwise(self, reason: BaseException, snapshot: str) -> str:

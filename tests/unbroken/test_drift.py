@@ -95,6 +95,12 @@ def test_another_machine_stops_with_the_same_table() -> None:
     ]
 
 
+def test_a_setting_that_is_called_like_a_fact_of_the_machine_does_not_hide_it() -> None:
+    old = {"threads": 1}
+    with pytest.raises(Drift, match=r"machine\.threads +2 +8"):
+        compared(old, {"threads": 5}, machine={**HERE, "threads": 8}, allow=("threads",))
+
+
 @pytest.mark.parametrize("word", ["threads", "machine"])
 def test_another_machine_is_allowed_by_the_name_of_what_changed_or_as_a_whole(word: str) -> None:
     said = compared(OLD, OLD, machine={**HERE, "threads": 8}, allow=(word,))
