@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -29,8 +30,12 @@ def write(tree: dict[str, Any], path: str) -> None:
     """
     whole = {"format": FORMAT, **tree, "saved": time.time()}
     whole["digest"] = state.digest(whole)
-    _put(whole, path)
-    if read(path)["digest"] != whole["digest"]:
+    with _Sink(path) as sink, ThreadPoolExecutor(1, "unbroken-sync") as beside:
+        _save(whole, sink)
+        synced = beside.submit(os.fsync, sink.handle)  # reading back needs the processor, this the disk
+        same = read(path)["digest"] == whole["digest"]
+        synced.result()
+    if not same:
         raise Damaged(f"{path} read back differently from what was written: the disk or the memory is failing")
 
 
@@ -87,15 +92,15 @@ def _look(path: str) -> None:
         raise Unreadable(f"{path} cannot be read: {reason.strerror}") from reason
 
 
-def _put(tree: dict[str, Any], path: str) -> None:
-    sink = _Sink(path)
+def _save(tree: dict[str, Any], sink: _Sink) -> None:
+    """torch writes its zip in many small pieces: they are gathered before the system is called."""
+    file = io.BufferedWriter(sink, 1 << 20)
     try:
-        with io.BufferedWriter(sink, 1 << 20) as file:
-            torch.save(tree, file)
-            file.flush()
-            os.fsync(sink.handle)
+        torch.save(tree, file)
+        file.flush()
     except (OSError, RuntimeError) as reason:
         raise sink.failure or reason from None
+    file.detach()
 
 
 class _Sink(io.RawIOBase):

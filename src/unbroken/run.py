@@ -216,7 +216,7 @@ class Run:
         self._story.open(mark, self.position)
         facts = {"settings": self.settings, "environment": self.environment}
         there = found is not None and found.path == self.shelf.checkpoint and facts.items() <= found.tree.items()
-        self._writer.first(self.position, None if there else self._tree)
+        self._writer.first(self.position, self._tree, there)
         self._writer.foresee(self.position.epoch, self.epochs)
         self._record.begin(self._resume, found, facts)
 

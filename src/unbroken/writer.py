@@ -50,17 +50,18 @@ class Writer:
         self._taken, self._stall = Position(), 0.0  # of the state under way, or of the last one
         self._waiting, self._at, self._epochs = False, time.monotonic(), 0
 
-    def first(self, position: Position, tree: Tree | None) -> None:
-        """Begin with the state that is on the disk; or put this one there at once, so that a disk that cannot hold it
-        is known before an epoch was spent. Raises Unwritable."""
-        if tree is not None:
-            try:
+    def first(self, position: Position, tree: Tree, there: bool) -> None:
+        """Begin with this state; unless it is there, put it on the disk at once, so that one that cannot hold it is
+        known before an epoch was spent. The buffers are taken here, not at the first seam. Raises Unwritable."""
+        try:
+            copied = self._buffers.copy(tree())
+            if not there:
                 self._settle()
-                self._shelf.put(self._buffers.copy(tree()))
-            except Misuse:  # a part whose state is not plain: no disk is at fault
-                raise
-            except FAILURES as reason:
-                raise Unwritable(f"no state can be saved in {self._shelf.folder}: {reason}") from reason
+                self._shelf.put(copied)
+        except Misuse:  # a part whose state is not plain: no disk is at fault
+            raise
+        except FAILURES as reason:
+            raise Unwritable(f"no state can be saved in {self._shelf.folder}: {reason}") from reason
         self.saved = self._taken = position
 
     def foresee(self, done: int, epochs: int) -> None:

@@ -73,7 +73,7 @@ def test_the_first_state_that_cannot_be_saved_is_an_error(tmp_path: Path) -> Non
     desk = Desk(tmp_path / "run", Every())
     (tmp_path / "run").rmdir()
     with pytest.raises(Unwritable, match=r"no state can be saved in .*run: "):
-        desk.writer.first(Position(), lambda: desk.tree(Position()))
+        desk.writer.first(Position(), lambda: desk.tree(Position()), there=False)
 
 
 def fails_then_tries_again(folder: Path) -> None:
