@@ -101,8 +101,8 @@ FREE = (
     "background", "log_every",
 )  # fmt: skip
 """What cannot change the numbers, or is told elsewhere: the length by --extend, the data by their fingerprint."""
-DERIVED = {"fingerprint", "samples", "epoch_size"}
-"""What is recorded and compared beside the settings: facts of the data."""
+DERIVED = {"fingerprint", "samples", "epoch_size", "machine"}
+"""What is recorded and compared beside the settings: facts of the data, and of the machine under a word for all."""
 FEWEST = 32
 """Points of an object: twice the neighbours that the model looks at."""
 PRESETS: dict[str, dict[str, Any]] = {
@@ -178,7 +178,7 @@ def _usable(settings: Settings) -> Settings:
         raise Mistake(f"--lr {settings.lr} and --save-minutes {settings.save_minutes}: more than 0")
     usable_device(settings.device)
     allow = tuple(name.replace("-", "_").lstrip("_") for name in settings.allow)
-    if unknown := set(allow) - set(settings.record()) - DERIVED:
+    if unknown := set(allow) - set(settings.record()) - DERIVED - unbroken.environment().keys():
         raise Mistake(f"--allow {' '.join(sorted(unknown))}: no such setting; name them as the table of changes does")
     return replace(settings, allow=allow)
 

@@ -11,6 +11,7 @@ from .stop import Stop
 
 if TYPE_CHECKING:
     from .checkpoint import load
+    from .drift import environment
     from .epoch import Epoch
     from .feed import Feed
     from .history import recorded
@@ -29,6 +30,7 @@ __all__ = [
     "Run",
     "Stop",
     "Stopped",
+    "environment",
     "initialise",
     "load",
     "recorded",
@@ -40,6 +42,7 @@ _HOMES = {
     "Feed": ("feed", "Feed"),
     "Gradients": ("state", "Gradients"),
     "Run": ("run", "Run"),
+    "environment": ("drift", "environment"),
     "initialise": ("weights", "initialise"),
     "load": ("checkpoint", "load"),
     "recorded": ("history", "recorded"),

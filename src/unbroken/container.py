@@ -1,4 +1,4 @@
-"""The zip that a checkpoint is, read only when every byte of it is accounted for
+"""The zip that a checkpoint is, read only in the one shape that torch.save gives it
 
 Two readers of one zip may see two different things in it: records that overlap, that are named twice, that only one
 of two tables lists. So the file is taken only in the one shape that torch.save gives it: stored records with names that

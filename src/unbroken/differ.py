@@ -11,10 +11,12 @@ import json
 import math
 import os
 import pickle
+import re
 import struct
 import warnings
 import zipfile
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,12 +37,14 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Difference:
-    """The first leaf that differs, what the two files hold there, and how many leaves differ in all."""
+    """The first leaf that differs, what the two files hold there, and how many leaves differ: in all, and of each part
+    of the files."""
 
     leaf: str
     here: str
     there: str
     leaves: int
+    parts: dict[str, int]
 
     def told(self, here: str = "here", there: str = "there") -> str:
         """The difference in words, the two sides named."""
@@ -59,7 +63,8 @@ def difference(a: str, b: str) -> Difference | None:
     first = next((p for p in unequal if not _both(state.Container, p, here, there)), unequal[0])
     place = _place(here.get(first), there.get(first))
     leaf = first + (f"[{', '.join(map(str, place))}]" if place else "")
-    return Difference(leaf or "all", _told(here, first, place), _told(there, first, place), len(unequal))
+    parts = Counter(re.split(r"[.\[]", path.lstrip("."))[0] for path in unequal)
+    return Difference(leaf or "all", _told(here, first, place), _told(there, first, place), len(unequal), dict(parts))
 
 
 def content(path: str) -> state.Tree:

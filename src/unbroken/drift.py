@@ -37,12 +37,14 @@ def compare(
     here = {f"machine.{name}" if name in settings else name: pair for name, pair in moved.items()}
     changed = {**_changed(tree["settings"], settings, free), **here}
     allowed = {*allow, *(here if "machine" in allow else ())}
+    if unknown := set(allow) - {"machine"} - {*settings, *tree["settings"], *machine, *here}:
+        raise Misuse(f"allow {', '.join(sorted(unknown))}: no such setting, and no such fact of the machine")
     refused = {name: pair for name, pair in changed.items() if name not in allowed}
     if refused:
         names = " ".join(name.replace("_", "-") for name in refused)
         raise Drift(
             f"this would be another run than the one that is recorded:\n{_table(refused)}\n"
-            f"{_way_back(refused, here)}, or allow it by name: --allow {names}"
+            f"{_way_back(refused, here)}, or allow it by name: --allow {names} (Run(allow=[…]) in a loop of your own)"
         )
     return [f"allowed to change: {name} from {a} to {b}" for name, (a, b) in changed.items()]
 

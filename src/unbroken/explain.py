@@ -10,14 +10,11 @@ from typing import Any
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from . import resume
-from .errors import Error
 from .shelf import Found
 
 
-def choice(
-    folder: str, found: Found | None, epochs: int, batches: int, changes: Callable[[], list[str]]
-) -> Iterator[str]:
-    """Which state a start would use, what it would reject and why, where that stands, and what changed since."""
+def choice(folder: str, found: Found | None, epochs: int, batches: int) -> Iterator[str]:
+    """Which state a start would use, what it would reject and why, and where that stands."""
     yield "--explain: nothing is trained, and nothing in the work dir is changed"
     if found is None:
         yield f"begins anew: {folder} holds no state"
@@ -29,15 +26,16 @@ def choice(
     yield f"position: {tree['epoch']} of {epochs} epochs, {tree['batch']} of {batches} batches; step {tree['step']}"
     if tree["epoch"] >= epochs:
         yield "finished: nothing is left to do"
-    try:
-        yield from changes() or ["settings and machine: as recorded"]
-    except Error as refused:
-        yield f"would stop here: {refused}"
 
 
-def fit(parts: Mapping[str, Any], found: Found | None, init_from: str | None) -> Iterator[str]:
+def fit(
+    parts: Mapping[str, Any], found: Found | None, init_from: str | None, changes: Callable[[], list[str]]
+) -> Iterator[str]:
     """What would be restored and what not, and the learning rates: in the kept optimizers, and after one more step of
-    each torch scheduler. Restores into the parts, in memory. Raises Mismatch."""
+    each torch scheduler; last, what changed since the state was saved.
+
+    Restores into the parts, in memory. Raises Mismatch, and whatever would stop the start.
+    """
     yield "what it would say:" if found else "every part starts fresh"
     yield from resume.start(parts, found, init_from)
     for name, part in parts.items():
@@ -46,6 +44,8 @@ def fit(parts: Mapping[str, Any], found: Found | None, init_from: str | None) ->
     for name, part in parts.items():
         if isinstance(part, LRScheduler) and not isinstance(part, ReduceLROnPlateau):  # that one asks for a measure
             yield f"learning rate after the next step of {name}: {_ahead(part)}"
+    if found:
+        yield from changes() or ["settings and machine: as recorded"]
 
 
 def _ahead(scheduler: LRScheduler) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 from .errors import Mismatch
 
@@ -42,6 +43,31 @@ def matched(name: str, saved_state: dict[str, Any], saved: Groups, live: Groups)
     _same(name, saved, live)
     _separable(name, saved_state, saved)
     return _reordered(saved_state, saved, live)
+
+
+def replaced(parts: Mapping[str, Any], kept: Mapping[str, Any]) -> Iterator[str]:
+    """What to say of options that the program built an optimizer with, and that its saved state replaces.
+
+    A rate that a scheduler moves says nothing; what it started from does.
+    """
+    scheduled = "scheduler" in parts or any(isinstance(part, LRScheduler) for part in parts.values())
+    for name, part in parts.items():
+        if not hasattr(part, "param_groups") or "param_groups" not in kept.get(name, {}):
+            continue
+        for live, saved in zip(part.param_groups, kept[name]["param_groups"], strict=False):
+            told = [k for k in _options(live, saved, scheduled) if str(live[k]) != str(saved[k])]
+            if told:
+                words = ", ".join(f"{k} {saved[k]} (built with {live[k]})" for k in told)
+                yield f"Warning: {name} goes on with the options in its saved state: {words}"
+
+
+def _options(live: Mapping[str, Any], saved: Mapping[str, Any], scheduled: bool) -> list[str]:
+    """The options that nobody but the program decides."""
+    moving = {"params", "param_names", "initial_lr", "lr"}
+    if "max_momentum" in saved:  # a cycle moves these too
+        moving |= {"momentum", "betas"}
+    rate = "initial_lr" if "initial_lr" in live and "initial_lr" in saved else "" if scheduled else "lr"
+    return [k for k in live if k in saved and (k not in moving or k == rate)]
 
 
 def _names(parts: Mapping[str, object]) -> dict[int, str]:

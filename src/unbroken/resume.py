@@ -20,7 +20,8 @@ def start(parts: Mapping[str, Any], found: Found | None, init_from: str | None) 
     """
     if found is not None:
         past = f"--init-from {init_from} counts for a new run: this one goes on from {found.path}"
-        return [*([past] if init_from else []), *restore(parts, found)]
+        replaced = list(optimizers.replaced(parts, checkpoint.parts(found.tree)))
+        return [*([past] if init_from else []), *replaced, *restore(parts, found)]
     if init_from and "model" not in parts:
         raise Misuse(f"--init-from {init_from}: no part is kept under the name model")
     return []

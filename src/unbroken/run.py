@@ -100,7 +100,8 @@ class Run:
             self._record = Record(self.shelf)
             self._found = history.choose(self.shelf, self._resume, self._record.sessions, self.say)
             self.position = self._found.position if self._found else Position()
-            self._compare()
+            told = explain.choice(self.shelf.folder, self._found, self.epochs, self.feed.batches)
+            self.say(*(told if self._explain else self._changes()))
             self._notice = Notice(stack.enter_context(signals.heeded()), self._stops)
             stack.enter_context(seeds.borrowed())
             stack.enter_context(seeds.pinned())
@@ -142,7 +143,8 @@ class Run:
         if not self._entered or self._begun:
             raise Misuse("a run is looped over once, and inside its with block")
         if self._explain:
-            self.say(*explain.fit(self._parts, self._found, self._init_from))
+            for line in explain.fit(self._parts, self._found, self._init_from, self._changes):
+                self.say(line)
             return iter(())
         if not self.finished:
             self._begin()
@@ -155,6 +157,8 @@ class Run:
             self._end()
             raise StopIteration
         self.say("--- starting Epoch # %03d" % self.position.epoch)  # noqa: UP031 (the field's own format)
+        if self.position.batch:
+            self.say(f"{self.position.batch} of its {self.feed.batches} batches are done")
         self._sow(seeds.For.BEFORE, self.position)
         self._epoch = Epoch(
             self.position, self.feed.batches, self._seam, self._fetch, after=partial(self._sow, seeds.For.AFTER)
@@ -182,11 +186,6 @@ class Run:
         return self._writer.saved
 
     # ---- the past
-
-    def _compare(self) -> None:
-        """Refuse to go on as another run; where that is only asked, say what would happen."""
-        told = explain.choice(self.shelf.folder, self._found, self.epochs, self.feed.batches, self._changes)
-        self.say(*(told if self._explain else self._changes()))
 
     def _changes(self) -> list[str]:
         """What changed since the state was saved, and may. Raises Misuse and Drift for what may not."""

@@ -37,9 +37,9 @@ def diff(options: argparse.Namespace) -> int:
     elif found is None:
         print(f"{a} and {b} hold the same, bit by bit (of a run: what belongs to training, not to a session)")
     else:
-        print(
-            f"{found.leaf.lstrip('.')}: {found.here} in {a}, {found.there} in {b}; leaves that differ: {found.leaves}"
-        )
+        each = ", ".join(f"{part} {leaves}" for part, leaves in found.parts.items())
+        print(f"{found.leaf.lstrip('.')}: {found.here} in {a}, {found.there} in {b}")
+        print(f"leaves that differ: {found.leaves} ({each})")
     return 1 if found else 0
 
 

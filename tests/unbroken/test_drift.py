@@ -10,7 +10,7 @@ import torch
 
 from tests.unbroken import tiny
 from unbroken import drift, load
-from unbroken.errors import Drift
+from unbroken.errors import Drift, Misuse
 
 # Torch looks for a step of the optimizer in this process; the one before the interruption it cannot see.
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
@@ -42,7 +42,7 @@ def test_a_changed_setting_stops_with_a_table_of_old_and_new() -> None:
         "  lr          0.1       0.2",
         "  batch_size  (none)    8",
         "leave these settings out to go on as recorded, or take another work dir, or allow it by name: "
-        "--allow lr batch-size",
+        "--allow lr batch-size (Run(allow=[…]) in a loop of your own)",
     ]
 
 
@@ -91,7 +91,8 @@ def test_another_machine_stops_with_the_same_table() -> None:
         "  lr       0.1       0.2",
         "  threads  2         8",
         "leave these settings out to go on as recorded, or take another work dir; go back to that machine and those "
-        "versions, since sums may round differently here, or allow it by name: --allow lr threads",
+        "versions, since sums may round differently here, or allow it by name: --allow lr threads "
+        "(Run(allow=[…]) in a loop of your own)",
     ]
 
 
@@ -105,6 +106,11 @@ def test_a_setting_that_is_called_like_a_fact_of_the_machine_does_not_hide_it() 
 def test_another_machine_is_allowed_by_the_name_of_what_changed_or_as_a_whole(word: str) -> None:
     said = compared(OLD, OLD, machine={**HERE, "threads": 8}, allow=(word,))
     assert said == ["allowed to change: threads from 2 to 8"]
+
+
+def test_a_name_that_is_no_setting_cannot_be_allowed() -> None:
+    with pytest.raises(Misuse, match="allow lrr: no such setting"):
+        compared(OLD, OLD, allow=("lrr",))
 
 
 def test_a_release_of_python_that_changes_no_random_number_is_the_same_python() -> None:
@@ -137,7 +143,7 @@ def test_the_machine_as_a_whole_allows_no_setting() -> None:
     with pytest.raises(Drift) as refused:
         compared(OLD, {**OLD, "lr": 0.2}, machine={"torch": "2.14.0", "threads": 8}, allow=("machine",))
     assert str(refused.value).splitlines()[1:3] == ["  name  recorded  now", "  lr    0.1       0.2"]
-    assert str(refused.value).endswith("--allow lr")
+    assert "--allow lr (" in str(refused.value)
 
 
 # ---- whole runs

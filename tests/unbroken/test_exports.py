@@ -25,7 +25,7 @@ def test_the_public_words_are_complete_and_sorted() -> None:
 def test_the_public_words_are_these() -> None:
     assert unbroken.__all__ == [
         "Epoch", "Error", "Every", "Feed", "Gradients", "Keep", "Position", "Run", "Stop", "Stopped",
-        "initialise", "load", "recorded",
+        "environment", "initialise", "load", "recorded",
     ]  # fmt: skip
 
 

@@ -251,3 +251,51 @@ def test_a_state_that_spans_several_parameters_is_not_reordered() -> None:
     with pytest.raises(Mismatch, match=r"another order now, and what it remembers of model\.0\.weight is larger"):
         resumed({"model": model, "optimizer": optimizer}, {"model": other, "optimizer": its})
     resumed({"model": model, "optimizer": optimizer}, {"model": other, "optimizer": spanning(other, turned=False)})
+
+
+# ---- options that the saved state replaces
+
+
+def built(kind: Any, make: Any = None, **options: Any) -> dict[str, Any]:
+    optimizer = kind(nn.Linear(2, 2).parameters(), **options)
+    return {"optimizer": optimizer, **({"scheduler": make(optimizer)} if make else {})}
+
+
+def cosine(optimizer: Any) -> Any:
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+
+
+def one_cycle(optimizer: Any) -> Any:
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=10)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "words"),
+    [
+        (built(torch.optim.Adam, lr=0.1), built(torch.optim.Adam, lr=0.2), "lr 0.1 (built with 0.2)"),
+        (
+            built(torch.optim.Adam, cosine, lr=0.1),
+            built(torch.optim.Adam, cosine, lr=0.2),
+            "initial_lr 0.1 (built with 0.2)",
+        ),
+        (
+            built(torch.optim.Adam, lr=0.1, weight_decay=0.5),
+            built(torch.optim.Adam, lr=0.1),
+            "weight_decay 0.5 (built with 0)",
+        ),
+    ],
+)
+def test_an_option_that_the_saved_state_replaces_is_said(then: Any, now: Any, words: str) -> None:
+    kept = {name: part.state_dict() for name, part in then.items()}
+    said = list(optimizers.replaced(now, kept))
+    assert said == [f"Warning: optimizer goes on with the options in its saved state: {words}"]
+
+
+@pytest.mark.parametrize("make", [None, cosine, one_cycle])
+def test_what_a_schedule_moves_is_not_worth_a_word(make: Any) -> None:
+    then, now = built(torch.optim.Adam, make, lr=0.1), built(torch.optim.Adam, make, lr=0.1)
+    for _ in range(3):
+        then["optimizer"].step()
+        if make:
+            then["scheduler"].step()
+    assert list(optimizers.replaced(now, {name: part.state_dict() for name, part in then.items()})) == []

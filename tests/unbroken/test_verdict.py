@@ -75,8 +75,8 @@ def test_diff_names_the_first_leaf_that_differs_with_both_values(
     folder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, said = told(capsys, "diff", folder, f"{folder}/checkpoint.prev.pt")
-    assert (code, said) == (1, f"state_dict.w[4]: 4.0 in {folder}/checkpoint.pt, 4.5 in {folder}/checkpoint.prev.pt; "
-                               "leaves that differ: 1")  # fmt: skip
+    assert (code, said) == (1, f"state_dict.w[4]: 4.0 in {folder}/checkpoint.pt, 4.5 in {folder}/checkpoint.prev.pt\n"
+                               "leaves that differ: 1 (state_dict 1)")  # fmt: skip
 
 
 def test_diff_of_equal_states_says_so(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +98,9 @@ def test_diff_compares_files_of_other_programs(ending: str, tmp_path: Path, caps
     assert told(capsys, "diff", a, same)[0] == 0
     code, said = told(capsys, "diff", a, b)
     assert code == 1
-    assert said.endswith(f"w[2]: 3.0 in {a}, 5.0 in {b}; leaves that differ: 1")
+    first, leaves = said.splitlines()
+    assert first.endswith(f"w[2]: 3.0 in {a}, 5.0 in {b}")
+    assert leaves.startswith("leaves that differ: 1 (")
 
 
 def test_diff_as_json(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +108,7 @@ def test_diff_as_json(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     found: dict[str, Any] = json.loads(told(capsys, "diff", "--json", *paths)[1])
     assert found == {
         "a": paths[0], "b": paths[1], "equal": False, "leaf": ".state_dict.w[4]", "here": "4.0", "there": "4.5",
-        "leaves": 1,
+        "leaves": 1, "parts": {"state_dict": 1},
     }  # fmt: skip
     assert json.loads(told(capsys, "diff", "--json", paths[0], paths[0])[1])["equal"]
 
