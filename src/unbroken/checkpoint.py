@@ -126,6 +126,11 @@ class _Sink(io.RawIOBase):
         super().close()
 
 
+def training(tree: dict[str, Any]) -> dict[str, Any]:
+    """What of a state belongs to training, and not to a session."""
+    return {k: v for k, v in tree.items() if k not in PASSING}
+
+
 def layout(parts: dict[str, Any]) -> dict[str, Any]:
     """Kept parts under the keys of a file: the three that the field knows by name, then the others together."""
     named = {key: parts[name] for name, key in WELL_KNOWN.items() if name in parts}

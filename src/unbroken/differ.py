@@ -75,7 +75,7 @@ def content(path: str) -> state.Tree:
     if path.endswith(".safetensors"):
         return _safetensors(path)
     try:
-        return {k: v for k, v in checkpoint.read(path).items() if k not in checkpoint.PASSING}
+        return checkpoint.training(checkpoint.read(path))
     except (Foreign, Hostile):  # of another program: nothing vouches for its bytes, so they are taken as they are
         return _others(path)
 

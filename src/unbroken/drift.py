@@ -24,6 +24,14 @@ def plain(settings: Mapping[str, Any]) -> Settings:
         raise Misuse(f"settings are numbers, strings, lists and dicts: {reason}") from reason
 
 
+def joined(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> Settings:
+    """Settings and facts of the run itself, to be recorded together. Raises Misuse for a setting that is called like a
+    fact and says otherwise: it would hide a change of that."""
+    if other := [name for name in settings if name in facts and settings[name] != facts[name]]:
+        raise Misuse(f"settings: {', '.join(other)} is a fact of the run itself and another there; take another name")
+    return plain({**settings, **facts})
+
+
 def compare(
     tree: Mapping[str, Any], settings: Settings, machine: Settings, free: Collection[str], allow: Collection[str]
 ) -> list[str]:

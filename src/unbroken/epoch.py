@@ -1,7 +1,8 @@
 """One turn through the feed, from wherever the run stands in it
 
 A class and not a generator: a `break` closes a generator in the middle of a batch, and the step would not be counted.
-The batch handed out is counted when the reader comes back, through whichever door.
+The batch handed out is counted when the reader comes back, through whichever door. So ask for the next one only when it
+is done: a prefetcher around the epoch counts batches that nobody trained on. A feed's workers prefetch behind it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     A wish is granted once: the same command, given again after an interruption, goes on with what it began.
     Raises what checkpoint.read and Shelf.newest raise.
     """
-    if resume is None:
+    if resume is None or _spent(shelf, resume, sessions):
         return shelf.newest()
     wished = Found(resume, checkpoint.read(resume), "which was asked for")
     last = next((s for s in reversed(sessions) if s["resume"]), None)  # an older wish was overruled by it
@@ -34,6 +34,18 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     say(f"--resume {resume} was granted on {granted['began']}: going on with what it began (to go back to it again, "
         "resume from a copy under another name)")  # fmt: skip
     return newest
+
+
+def look(shelf: Shelf, resume: str) -> None:
+    """Refuse a wish that cannot be granted, before anything is touched. Raises what checkpoint.read raises."""
+    if not _spent(shelf, resume, (shelf.read_record() or {}).get("sessions", [])):
+        checkpoint.read(resume)
+
+
+def _spent(shelf: Shelf, resume: str, sessions: list[Session]) -> bool:
+    """Whether a wish was granted and its file is gone since, as a snapshot goes when newer ones are kept."""
+    last = next((s for s in reversed(sessions) if s["resume"]), None)
+    return last is not None and last["resume"] == os.path.realpath(resume) and not os.path.lexists(resume)
 
 
 def allow(found: Found, epochs: int) -> None:

@@ -67,13 +67,15 @@ def held(path: str, say: Callable[[str], None]) -> Generator[None]:
         if reason.errno not in CANNOT:
             raise Unwritable(f"{os.path.dirname(path)} cannot be written: {reason.strerror}") from reason
         _without(path, reason, say)
+    owner = os.getpid()
     try:
         _take(path, say)
         yield
     finally:
-        with suppress(OSError):  # a folder that has gone has no holder
-            os.truncate(path, 0)
-        lock.release()
+        if os.getpid() == owner:  # not a child that was forked inside: it would sign off for its parent
+            if (last := holder(path)) is not None and last.pid == owner:  # not another's, in a folder put in place
+                os.truncate(path, 0)
+            lock.release()
 
 
 def _take(path: str, say: Callable[[str], None]) -> None:
@@ -106,9 +108,10 @@ def _occupied(path: str) -> Occupied:
 def holder(path: str) -> Holder | None:
     """Who stands in a lock file; None when nobody does, or when it cannot be read."""
     try:
-        return Holder(**json.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        told = Holder(**json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return told if type(told.pid) is int and 0 < told.pid < 1 << 31 else None
 
 
 def _boot() -> str:

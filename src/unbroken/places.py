@@ -15,13 +15,14 @@ TEMPORARY = ".unbroken-tmp"  # ours alone: files with it are deleted
 class Places:
     """The places of a work dir. Paths are joined as text, because users look for the path that they typed."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = folder = os.fspath(folder)
         self.checkpoint = os.path.join(folder, "checkpoint.pt")
         self.previous = os.path.join(folder, "checkpoint.prev.pt")
         self.snapshots = os.path.join(folder, "checkpoints")
         self.behind = os.path.join(self.snapshots, "left-behind")
         self.record = os.path.join(folder, "run.json")
+        self.lock = os.path.join(folder, "run.lock")
         self.journal = os.path.join(folder, "journal.jsonl")
 
     def snapshot(self, epoch: int) -> str:

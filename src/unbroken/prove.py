@@ -4,7 +4,7 @@
 
 Works for any command that leaves .pt, .pth, .ckpt or .safetensors files, whether or not it uses this package. Exit code
 0: every state is equal bit by bit; 1: one differs, is missing, or the killed run could not go on; 2: the command fails
-by itself, leaves no states, or cannot be started.
+by itself, leaves no states, cannot be started, or ends too soon to be killed that often.
 """
 
 from __future__ import annotations
@@ -48,8 +48,11 @@ def prove(options: argparse.Namespace) -> int:
     """Run the proof and print how it goes; the exit code."""
     code, folder = 2, options.out or tempfile.mkdtemp(prefix="unbroken-prove-")
     try:
-        differing = Proof(options.command, _empty(folder)).run(options.kills, random.Random(options.seed))
-        code = 1 if differing else 0
+        proof = Proof(options.command, _empty(folder))
+        differing = proof.run(options.kills, random.Random(options.seed))
+        code = 1 if differing else 0 if proof.landed >= options.kills else 2
+        if code == 2:
+            print("NOT PROVED: the command ends too soon to be killed that often; let it run longer, or ask for less")
         for line in differing:
             print(line)
         if differing:

@@ -17,6 +17,6 @@ def alone() -> None:
 
     Raises Misuse under torchrun with more than one process.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world != 1:
+    world = os.environ.get("WORLD_SIZE") or "1"
+    if world != "1":
         raise Misuse(f"WORLD_SIZE is {world}, but this version trains in one process: start it without torchrun")

@@ -47,7 +47,7 @@ class Record:
 
     def end(self, how: str, position: Position, say: Callable[[str], None]) -> None:
         """The session ends, and is told how; nothing where none began. A failure is said: no state needs this file."""
-        if not self._open:
+        if not self._open or self.sessions[-1]["pid"] != os.getpid():  # a forked child ends nothing
             return
         self._open = False
         self.sessions[-1]["ended"] = {"at": _now(), "how": how, **asdict(position)}

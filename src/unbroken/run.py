@@ -14,6 +14,7 @@ inner loop belongs to the epoch: it runs again unless the epoch was committed. W
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -55,12 +56,12 @@ class Run:
 
     def __init__(
         self,
-        work_dir: str,
+        work_dir: str | os.PathLike[str],
         feed: Feed,
         *,
         epochs: int,
         seed: int = 0,
-        resume: str | None = None,
+        resume: str | os.PathLike[str] | None = None,
         init_from: str | None = None,
         settings: Mapping[str, Any] | None = None,
         free: Collection[str] = (),
@@ -75,12 +76,12 @@ class Run:
         if min(epochs, log_every, seed + 1) < 1:
             raise Misuse(f"epochs {epochs}, log_every {log_every}, seed {seed}: at least 1, 1 and 0")
         self.shelf, self.feed, self.epochs, self.seed = Shelf(work_dir), feed, epochs, seed
-        self.settings = drift.plain({"seed": seed, **feed.facts(), **(settings or {})})
+        self.settings = drift.joined(settings or {}, {"seed": seed, **feed.facts()})
         self.environment = drift.environment()
         self.position = Position()
-        self._resume, self._free, self._allow, self._explain = resume, free, allow, explain
-        self._init_from, self._stops = init_from, stop or Stop()
-        self._story = Story(work_dir, epochs, feed.batches, log_every, summaries)
+        self._resume, self._init_from = None if resume is None else os.fspath(resume), init_from
+        self._free, self._allow, self._explain, self._stops = free, allow, explain, stop or Stop()
+        self._story = Story(self.shelf.folder, epochs, feed.batches, log_every, summaries)
         self._writer = Writer(self.shelf, save or Every(), snapshots or Keep(), self.say, self._story.settle)
         self._parts: dict[str, state.Stateful] = {}
         self._found: Found | None = None
@@ -93,7 +94,7 @@ class Run:
     def __enter__(self) -> Run:
         ranks.alone()
         if self._resume is not None:
-            checkpoint.read(self._resume)  # before the lock: a wrong path leaves no trace
+            history.look(self.shelf, self._resume)  # before the lock: a wrong path leaves no trace
         with ExitStack() as stack:
             if not self._explain:
                 stack.enter_context(self.shelf.locked(self.say))
@@ -102,7 +103,7 @@ class Run:
             self.position = self._found.position if self._found else Position()
             told = explain.choice(self.shelf.folder, self._found, self.epochs, self.feed.batches)
             self.say(*(told if self._explain else self._changes()))
-            self._notice = Notice(stack.enter_context(signals.heeded()), self._stops)
+            self._notice = Notice(stack.enter_context(signals.heeded()), self._stops.clear())
             stack.enter_context(seeds.borrowed())
             stack.enter_context(seeds.pinned())
             self._stack = stack.pop_all()
@@ -290,7 +291,7 @@ class Run:
 
     def _how(self, error: BaseException | None) -> str:
         if isinstance(error, Stopped):
-            return f"stopped by {self._notice.name}"
+            return f"stopped by {self._notice.name or 'a disk that did not take the last state'}"
         if error is not None:
             return f"{type(error).__name__}: {error}"
         return "finished" if self.finished else "left"

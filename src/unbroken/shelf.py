@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from . import checkpoint, lock
+from . import checkpoint, lock, state
 from .errors import Damaged, Error, Foreign, Hostile, Unreadable, Unwritable
 from .places import SNAPSHOT, TEMPORARY, Places
 from .position import Position
@@ -40,8 +40,11 @@ class Found:
 class Shelf(Places):
     """A work dir and all that changes in it."""
 
+    _locked: os.stat_result | None = None  # the lock file while it is held
+
     def put(self, tree: dict[str, Any]) -> None:
         """Make this the newest state. Raises OSError or Damaged; the state before it stays whole then."""
+        self._ours()
         fresh = self._written(tree, self.checkpoint)
         if os.path.exists(self.checkpoint):
             _link(self.checkpoint, self.previous)
@@ -51,8 +54,11 @@ class Shelf(Places):
     def put_snapshot(self, tree: dict[str, Any]) -> str:
         """Keep this state for good, as checkpoints/E1000_net.pt: a file of its own, no link to checkpoint.pt, so
         that whatever befalls one of them spares the other."""
+        self._ours()
         _made(self.snapshots)
         path = self.snapshot(tree["epoch"])
+        if _of_another_history(path, tree):
+            self.move_behind(path)
         os.replace(self._written(tree, path), path)
         sync_folder(self.snapshots)
         return path
@@ -113,9 +119,11 @@ class Shelf(Places):
             with open(self.record, encoding="utf-8") as file:
                 record = json.load(file)
             sessions = [dict(session) for session in record["sessions"]]
+            for session in sessions:
+                _ = session["resume"], session["state"], session["began"], dict(session["ended"] or {})
         except OSError as reason:
             raise Unreadable(f"{self.record} cannot be read: {reason.strerror}") from reason
-        except (ValueError, KeyError, TypeError) as reason:
+        except (ValueError, KeyError, TypeError, RecursionError) as reason:
             raise Damaged(f"{self.record} is damaged ({reason}); move it away, the states do not need it") from reason
         return {**record, "sessions": sessions}
 
@@ -139,9 +147,11 @@ class Shelf(Places):
             _made(self.folder)
         except OSError as reason:
             raise Unwritable(f"the work dir {self.folder} cannot be made: {reason.strerror}") from reason
-        with lock.held(os.path.join(self.folder, "run.lock"), say):
+        with lock.held(self.lock, say):
             self._sweep()
+            self._locked = os.stat(self.lock)
             yield
+        self._locked = None
 
     def drop(self, surplus: Callable[[list[int]], list[int]]) -> None:
         """Delete the snapshots of the epochs that a choice among all kept ones names."""
@@ -159,6 +169,11 @@ class Shelf(Places):
             when = "the next save" if free < size * beside else f"{files} more snapshots"
             return f"Warning: {self.folder} has {free:,} bytes free, a state takes {size:,}: not enough for {when}"
         return None
+
+    def _ours(self) -> None:
+        """Refuse to write into a folder that somebody put in place of the one that is locked. Raises OSError."""
+        if self._locked and (not os.path.exists(self.lock) or not os.path.samestat(os.stat(self.lock), self._locked)):
+            raise OSError(f"{self.folder} is no longer the folder that this run began in: it was moved or replaced")
 
     def _written(self, tree: dict[str, Any], path: str) -> str:
         fresh = path + TEMPORARY
@@ -228,6 +243,18 @@ def _step(path: str) -> float:
         return checkpoint.read(path)["step"] if os.path.exists(path) else -1
     except UNUSABLE:
         return float("inf")
+
+
+def _of_another_history(path: str, tree: dict[str, Any]) -> bool:
+    """Whether a snapshot is there that this state must not replace: one of another content. A run that was killed
+    between a snapshot and its checkpoint.pt comes back to the very same one."""
+    if not os.path.exists(path):
+        return False
+    try:
+        there = checkpoint.read(path)
+    except UNUSABLE:
+        return True
+    return state.difference(checkpoint.training(there), checkpoint.training({**there, **tree})) is not None
 
 
 def _link(old: str, new: str) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
+
+from .errors import Misuse
 
 SHOW_CURSOR = b"\x1b[?25h\n"  # the live line hides it
 HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -31,11 +34,18 @@ class Wish:
 
 @contextmanager
 def heeded() -> Generator[Wish]:
-    """Note the signals instead of dying of them; whoever handled them before handles them afterwards."""
+    """Note the signals instead of dying of them; whoever handled them before handles them afterwards.
+
+    Raises Misuse outside of the main thread, where python hears no signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise Misuse("a run is entered in the main thread: python hears signals nowhere else")
     wish, owner = Wish(), os.getpid()
 
     def note(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != owner:  # a data worker that has not yet come to ignore it
+        if os.getpid() != owner:  # a child that the user has forked: it dies, or lives, as it would without us
+            signal.signal(number, before[signal.Signals(number)])
+            os.kill(os.getpid(), number)
             return
         if wish.signal is not None and number == signal.SIGINT:
             # Not an exception: it would unwind through whatever a save or a data worker's end is in the middle of.

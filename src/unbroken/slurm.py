@@ -14,7 +14,7 @@ def requeue(say: Callable[[str], None]) -> None:
         return
     command = ["scontrol", "requeue", job]
     try:
-        asked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        asked = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired) as reason:
         say(f"Warning: job {job} is not requeued ({reason}); submit it again, and it goes on")
         return

@@ -66,6 +66,10 @@ def fresh(tensor: torch.Tensor, path: str) -> torch.Tensor:
 def snapshot(tree: Tree, copy: Callable[[torch.Tensor, str], torch.Tensor] = fresh, path: str = "") -> Tree:
     """A copy in host memory that later training cannot change, of plain values only; `copy` makes that of a tensor."""
     if isinstance(tree, torch.Tensor):
+        if tree.layout != torch.strided or tree.is_quantized or tree.is_meta:
+            raise Misuse(
+                f"{path.lstrip('.')} is a tensor that is sparse, quantized or without content: save a dense one"
+            )
         return copy(tree, path)
     if isinstance(tree, Mapping):
         items = cast(Mapping[Any, Any], tree).items()
@@ -88,7 +92,7 @@ def restore(name: str, part: Stateful, saved: Tree) -> None:
     """
     try:
         part.load_state_dict(snapshot(saved))  # a copy: optimizers adopt the tensors they are given
-    except (RuntimeError, ValueError, KeyError, TypeError) as complaint:
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as complaint:
         raise Mismatch(f"{name} does not fit the saved state: {_one_line(complaint)}") from complaint
     taken = snapshot(part.state_dict(), lambda tensor, path: tensor)  # looked at here, and not copied
     if (leaf := difference(saved, taken)) is not None:

@@ -11,6 +11,7 @@ from .every import Cost
 from .signals import Wish
 
 UNFINISHED = 75  # the exit code of a run that a file or the clock stopped: try again later (EX_TEMPFAIL of sysexits.h)
+WEEK = 7 * 24 * 3600.0
 LOOK = 1.0  # seconds between two looks for the file
 
 
@@ -26,8 +27,14 @@ class Stop:
     grace: float | None = None
 
     def __post_init__(self) -> None:
-        if (self.hours is not None and not self.hours > 0) or (self.grace is not None and not self.grace >= 0):
-            raise Misuse(f"{self}: hours is more than 0, grace at least 0")
+        if (self.hours is not None and not self.hours > 0) or (self.grace is not None and not 0 <= self.grace <= WEEK):
+            raise Misuse(f"{self}: hours is more than 0, grace (seconds) at least 0 and at most a week")
+
+    def clear(self) -> Stop:
+        """Itself, where its file is not there yet: a run that is started again and again would get nowhere."""
+        if self.file is not None and os.path.lexists(self.file):
+            raise Misuse(f"the file {self.file} is there, which would stop the run at once: remove it first")
+        return self
 
 
 class Notice:

@@ -6,6 +6,7 @@ the first seam where the writer is free. Host memory holds one copy of the state
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -44,7 +45,7 @@ class Writer:
         self.failed = False  # the last save did
         self.cost: Cost | None = None  # of the last save
         self._shelf, self._when, self._keep, self._say, self._settle = shelf, when, keep, say, settle
-        self._buffers = Buffers()
+        self._buffers, self._owner = Buffers(), os.getpid()
         self._thread = ThreadPoolExecutor(1, "unbroken-writer")
         self._under_way: Future[Outcome] | None = None
         self._taken, self._stall = Position(), 0.0  # of the state under way, or of the last one
@@ -106,7 +107,7 @@ class Writer:
 
     def wait(self, within: float | None = None) -> None:
         """Until nothing is under way, or so many seconds."""
-        if self._under_way is not None:
+        if self._under_way is not None and os.getpid() == self._owner:  # a forked child has no such thread
             wait([self._under_way], within)
             self._collect()
 
@@ -125,14 +126,16 @@ class Writer:
     def close(self) -> None:
         """Let the save under way come to its end."""
         self.wait()
-        self._thread.shutdown()
+        self._thread.shutdown(wait=os.getpid() == self._owner)
 
     def _begin(self, position: Position, tree: Tree, kept: bool) -> None:
+        if os.getpid() != self._owner:
+            return
         self._at = began = time.monotonic()
-        self._taken, self._waiting = position, False
+        self._waiting = False
         snapshot = self._shelf.snapshot(position.epoch) if kept else ""
         try:
-            copied = self._buffers.copy(tree())
+            copied, self._taken = self._buffers.copy(tree()), position
         except OSError as reason:  # the journal that it vouches for
             self.failed = True
             self._say(self._otherwise(reason, snapshot))
@@ -146,7 +149,8 @@ class Writer:
         """Hear what became of the save under way, once it has ended."""
         if self._under_way is None or not self._under_way.done():
             return
-        outcome, self._under_way = self._under_way.result(), None
+        job, self._under_way = self._under_way, None
+        outcome = job.result()
         for warning in outcome.warnings:
             self._say(warning)
         self.failed = not outcome.saved

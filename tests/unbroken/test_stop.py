@@ -28,9 +28,11 @@ def wished(number: signal.Signals, ago: float = 0.0) -> Wish:
     return wish
 
 
-@pytest.mark.parametrize("options", [{"hours": 0}, {"hours": -1}, {"hours": float("nan")}, {"grace": -1}])
+@pytest.mark.parametrize(
+    "options", [{"hours": 0}, {"hours": -1}, {"hours": float("nan")}, {"grace": -1}, {"grace": 1e10}]
+)
 def test_a_limit_that_is_none_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(Misuse, match=r"Stop\(.*\): hours is more than 0, grace at least 0"):
+    with pytest.raises(Misuse, match=r"Stop\(.*\): hours is more than 0, grace \(seconds\) at least 0"):
         Stop(**options)
 
 
@@ -116,7 +118,8 @@ def test_a_run_that_a_file_stops_is_saved_says_so_and_goes_on_when_the_file_has_
     assert stopped(tmp_path / "run", stop=limits, inside=tiny.at(6, notice.touch)) == 75
     where = f"1 epochs and 2 of 5 batches are done, saved in {tmp_path}/run/checkpoint.pt; the same command goes on"
     assert f"Stopped by the file {notice}: {where}" in capsys.readouterr().out
-    assert stopped(tmp_path / "run", stop=limits) == 75  # it is still there
+    with pytest.raises(Misuse, match="leave is there, which would stop the run at once"):
+        tiny.train(tmp_path / "run", epochs=3, stop=limits)
     notice.unlink()
     tiny.train(tmp_path / "run", epochs=3, stop=limits)
     assert testing.difference(str(tmp_path / "run" / "checkpoint.pt"), str(done / "checkpoint.pt")) is None
@@ -164,6 +167,7 @@ def test_whoever_handled_signals_before_handles_them_after_any_stop(tmp_path: Pa
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
     before = [signal.getsignal(number) for number in numbers]
     assert stopped(tmp_path / "a", stop=Stop(hours=1e-9)) == 75
-    assert stopped(tmp_path / "b", stop=Stop(file=str(tmp_path))) == 75
+    notice = tmp_path / "leave"
+    assert stopped(tmp_path / "b", stop=Stop(file=str(notice)), inside=tiny.at(2, notice.touch)) == 75
     assert [signal.getsignal(number) for number in numbers] == before
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
