@@ -19,7 +19,6 @@ from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
-from types import TracebackType
 from typing import Any
 
 from . import checkpoint, drift, explain, history, optimizers, ranks, resume, seeds, signals, slurm, state
@@ -111,9 +110,7 @@ class Run:
         self._entered = True
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         with self._stack:
             try:
                 if error is None and self._epoch is not None:
@@ -193,8 +190,9 @@ class Run:
         if (found := self._found) is None:
             return []
         history.allow(found, self.epochs)
+        told = drift.compare(found.tree, self.settings, self.environment, self._free, self._allow)
         drift.inside(found.tree, {"seed": self.seed, **self.feed.facts()}, found.path)
-        return drift.compare(found.tree, self.settings, self.environment, self._free, self._allow)
+        return told
 
     def _begin(self) -> None:
         """Load the past, then take possession of the work dir; what does not fit changes nothing there."""

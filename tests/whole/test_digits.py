@@ -127,7 +127,7 @@ def test_the_five_lines_are_printed_and_logged(halfway: Path) -> None:
 def test_going_back_to_a_snapshot_leaves_later_states_behind_and_is_granted_once(halfway: Path, oracle: Path) -> None:
     jobs.run("digits", halfway, "--wait", out=halfway / "out.txt")
     snapshot = halfway / "checkpoints" / "E002_net.pt"
-    killed = jobs.run("digits", halfway, "--resume", snapshot, out=halfway / "out.txt", die_at="batch 10")
+    killed = jobs.run("digits", halfway, "--wait", "--resume", snapshot, out=halfway / "out.txt", die_at="batch 10")
     assert killed.code == -signal.SIGKILL
     assert "Resuming from epoch 2" in killed.out
     behind = sorted(p.name for p in (halfway / "checkpoints" / "left-behind").iterdir())

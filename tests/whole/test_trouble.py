@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import signal
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -150,18 +151,20 @@ def test_of_eight_starters_one_trains_and_seven_say_who_holds_the_work_dir(tmp_p
 
 
 def signalled_while_saving(folder: Path, background: bool) -> None:
-    """SIGTERM comes when the fifth state has been written and not yet synced."""
-    synced = []
+    """SIGTERM comes when the state behind that of birth has been written and not yet synced; the loop is held up in its
+    fourth batch until then, or it might be through before."""
+    synced, came = [], threading.Event()
 
     def around(name: str, arguments: tuple[Any, ...], do: Callable[..., Any]) -> Any:
         if name == "fsync" and "checkpoint.pt." in os.readlink(f"/proc/self/fd/{arguments[0]}"):
             synced.append(name)
-            if len(synced) == 5:
+            if len(synced) == 2:
                 os.kill(os.getpid(), signal.SIGTERM)
+                came.set()
         return do()
 
     with watched(str(folder), around):
-        tiny.train(folder, epochs=EPOCHS, save=Every(minutes=1e-9, background=background))
+        tiny.train(folder, epochs=EPOCHS, save=Every(minutes=1e-9, background=background), inside=tiny.at(3, came.wait))
 
 
 @pytest.mark.parametrize("background", [True, False])
