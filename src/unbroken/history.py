@@ -26,7 +26,7 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     if resume is None or _spent(shelf, resume, sessions):
         return shelf.newest()
     wished = Found(resume, checkpoint.read(resume), "which was asked for")
-    last = next((s for s in reversed(sessions) if s["resume"]), None)  # an older wish was overruled by it
+    last = _last_wish(sessions)
     granted = last if last and _granted(shelf, last, wished) else None
     newest = shelf.newest() if granted else None
     if granted is None or newest is None or newest.tree["digest"] == wished.tree["digest"]:
@@ -38,13 +38,13 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
 
 def look(shelf: Shelf, resume: str) -> None:
     """Refuse a wish that cannot be granted, before anything is touched. Raises what checkpoint.read raises."""
-    if not _spent(shelf, resume, (shelf.read_record() or {}).get("sessions", [])):
+    if not _spent(shelf, resume, _sessions(shelf)):
         checkpoint.read(resume)
 
 
 def _spent(shelf: Shelf, resume: str, sessions: list[Session]) -> bool:
     """Whether a wish was granted and its file is gone since, as a snapshot goes when newer ones are kept."""
-    last = next((s for s in reversed(sessions) if s["resume"]), None)
+    last = _last_wish(sessions)
     return last is not None and last["resume"] == os.path.realpath(resume) and not os.path.lexists(resume)
 
 
@@ -150,8 +150,9 @@ def recorded(work_dir: str, resume: str | None = None) -> dict[str, Any] | None:
     Reads only. Raises what choosing the state raises.
     """
     shelf = Shelf(work_dir)
-    sessions = (shelf.read_record() or {}).get("sessions", [])
-    found = choose(shelf, resume, sessions, say=lambda line: None)  # the run will choose and say again, under its lock
+    found = choose(
+        shelf, resume, _sessions(shelf), say=lambda line: None
+    )  # the run will choose and say again, under its lock
     return found.tree["settings"] if found else None
 
 
@@ -160,6 +161,15 @@ def finished(found: Found | None, epochs: int, say: Say) -> None:
     for reason in found.rejected.values() if found else ():
         say(reason)
     say(f"Finished: all {epochs} epochs are done; nothing to do (a larger number extends the run)")
+
+
+def _sessions(shelf: Shelf) -> list[Session]:
+    return (shelf.read_record() or {}).get("sessions", [])
+
+
+def _last_wish(sessions: list[Session]) -> Session | None:
+    """The session that last began at a named file; an older wish was overruled by it."""
+    return next((session for session in reversed(sessions) if session["resume"]), None)
 
 
 def _granted(shelf: Shelf, session: Session, wished: Found) -> bool:

@@ -139,8 +139,7 @@ def _aside(paths: list[str]) -> list[str]:
     lines: list[str] = []
     for path in filter(os.path.isdir, paths):
         places = Places(path)
-        folders = [folder for folder in (places.folder, places.snapshots) if os.path.isdir(folder)]
-        damaged = [name for folder in folders for name in os.listdir(folder) if ".pt.damaged" in name]
+        damaged = [os.path.basename(path) for path in places.damaged()]
         behind = os.listdir(places.behind) if os.path.isdir(places.behind) else []
         lines += [f"{path}: set aside as damaged: {', '.join(sorted(damaged))}"] if damaged else []
         lines += [f"{places.behind}: left behind: {', '.join(sorted(behind))}"] if behind else []

@@ -35,6 +35,15 @@ class Places:
         found = [(int(match[1]), name) for name in names if (match := SNAPSHOT.fullmatch(name))]
         return [os.path.join(self.snapshots, name) for _, name in sorted(found, reverse=True)]
 
+    def names(self) -> list[str]:
+        """Every path in the two folders where states lie."""
+        folders = [folder for folder in (self.folder, self.snapshots) if os.path.isdir(folder)]
+        return [os.path.join(folder, name) for folder in folders for name in os.listdir(folder)]
+
+    def damaged(self) -> list[str]:
+        """The states that were set aside."""
+        return [path for path in self.names() if ".pt.damaged" in os.path.basename(path)]
+
     def states(self) -> list[str]:
         """The states that are there: checkpoint.pt, the one before it, the snapshots from the latest on."""
         return [path for path in (self.checkpoint, self.previous, *self.kept()) if os.path.lexists(path)]

@@ -75,7 +75,8 @@ class Run:
         if min(epochs, log_every, seed + 1) < 1:
             raise Misuse(f"epochs {epochs}, log_every {log_every}, seed {seed}: at least 1, 1 and 0")
         self.shelf, self.feed, self.epochs, self.seed = Shelf(work_dir), feed, epochs, seed
-        self.settings = drift.joined(settings or {}, {"seed": seed, **feed.facts()})
+        self._facts = {"seed": seed, **feed.facts()}
+        self.settings = drift.joined(settings or {}, self._facts)
         self.environment = drift.environment()
         self.position = Position()
         self._resume, self._init_from = None if resume is None else os.fspath(resume), init_from
@@ -100,8 +101,8 @@ class Run:
             self._record = Record(self.shelf)
             self._found = history.choose(self.shelf, self._resume, self._record.sessions, self.say)
             self.position = self._found.position if self._found else Position()
-            told = explain.choice(self.shelf.folder, self._found, self.epochs, self.feed.batches)
-            self.say(*(told if self._explain else self._changes()))
+            choice = (self.shelf.folder, self._found, self.epochs, self.feed.batches)
+            self.say(*(explain.choice(*choice) if self._explain else self._changes()))
             self._notice = Notice(stack.enter_context(signals.heeded()), self._stops.clear())
             stack.enter_context(seeds.borrowed())
             stack.enter_context(seeds.pinned())
@@ -191,7 +192,7 @@ class Run:
             return []
         history.allow(found, self.epochs)
         told = drift.compare(found.tree, self.settings, self.environment, self._free, self._allow)
-        drift.inside(found.tree, {"seed": self.seed, **self.feed.facts()}, found.path)
+        drift.inside(found.tree, self._facts, found.path)
         return told
 
     def _begin(self) -> None:

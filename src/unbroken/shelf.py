@@ -72,7 +72,7 @@ class Shelf(Places):
         found = _first_whole([self.checkpoint], damaged) or _later(
             _first_whole([self.previous], damaged), _first_whole(self.kept(), damaged)
         )
-        if found is None and (damaged or self._set_aside()):
+        if found is None and (damaged or self.damaged()):
             reasons = "; ".join(damaged.values()) or "all were set aside as damaged"
             raise Damaged(f"{self.folder} holds states, but none is whole: {reasons}; nothing was changed")
         return replace(found, rejected=damaged) if found else None
@@ -150,8 +150,10 @@ class Shelf(Places):
         with lock.held(self.lock, say):
             self._sweep()
             self._locked = os.stat(self.lock)
-            yield
-        self._locked = None
+            try:
+                yield
+            finally:
+                self._locked = None
 
     def drop(self, surplus: Callable[[list[int]], list[int]]) -> None:
         """Delete the snapshots of the epochs that a choice among all kept ones names."""
@@ -185,17 +187,11 @@ class Shelf(Places):
             raise
         return fresh
 
-    def _set_aside(self) -> list[str]:
-        folders = [folder for folder in (self.folder, self.snapshots) if os.path.isdir(folder)]
-        return [name for folder in folders for name in os.listdir(folder) if ".pt.damaged" in name]
-
     def _sweep(self) -> None:
         """What a killed save left behind; only the holder of the lock may judge that nobody writes it."""
-        for folder in (self.folder, self.snapshots):
-            names = os.listdir(folder) if os.path.isdir(folder) else []
-            for name in names:
-                if name.endswith(TEMPORARY):
-                    _remove(os.path.join(folder, name))
+        for path in self.names():
+            if path.endswith(TEMPORARY):
+                _remove(path)
 
 
 def sync(file: IO[Any]) -> None:
