@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from . import order, seeds, signals
 from .errors import Misuse
 from .position import Position
+from .shares import Shares
 
 Draw = tuple[int, int]  # (number of the draw, index of the sample)
 TOGETHER = 4096  # draws that are worked out at once: numpy takes as long for one batch as for a hundred
@@ -74,13 +75,18 @@ class Feed:
         taken = order.draw(seed, self.samples, numbers) if self.shuffle else numbers % self.samples
         return list(zip(numbers.tolist(), taken.tolist(), strict=True))
 
-    def stream(self, seed: int, start: Position, epochs: int) -> Generator[Any]:
-        """Every batch from a position to the end of the run; what lies before it is never read. Close it when done."""
+    def size(self, batch: int) -> int:
+        """Samples in a batch of an epoch, whose last one may be smaller."""
+        return min(self.batch_size, self.epoch_size - batch * self.batch_size)
+
+    def stream(self, seed: int, start: Position, epochs: int, shares: Shares | None = None) -> Generator[Any]:
+        """Every batch from a position to the end of the run, or of each the pieces that are this process's share; what
+        lies before it is never read. Close it when done."""
         # Not an Event: it takes a lock to be read, and workers read it where a signal has interrupted them.
         ending = multiprocessing.RawValue(ctypes.c_bool, False)
         loader: DataLoader[Any] = DataLoader(
             _Seeded(self.dataset, seed),
-            batch_sampler=_Draws(self, seed, start, epochs),  # pyright: ignore[reportArgumentType]
+            batch_sampler=_Draws(self, seed, start, epochs, shares or Shares()),  # pyright: ignore[reportArgumentType]
             num_workers=self.workers,
             collate_fn=self.collate,
             pin_memory=self.pin_memory,
@@ -104,8 +110,8 @@ class _Seeded(Dataset[Any]):
 class _Draws:
     """One stream over all epochs, so that workers start once a run and prefetch across the seam of two epochs."""
 
-    def __init__(self, feed: Feed, seed: int, start: Position, epochs: int) -> None:
-        self.feed, self.seed, self.start, self.epochs = feed, seed, start, epochs
+    def __init__(self, feed: Feed, seed: int, start: Position, epochs: int, shares: Shares) -> None:
+        self.feed, self.seed, self.start, self.epochs, self.shares = feed, seed, start, epochs, shares
 
     def __iter__(self) -> Iterator[list[Draw]]:
         size, first = self.feed.batch_size, self.start.batch
@@ -113,7 +119,9 @@ class _Draws:
         for epoch in range(self.start.epoch, self.epochs):
             for batch in range(first, self.feed.batches, many):
                 block = self.feed.draws(self.seed, epoch, batch, min(many, self.feed.batches - batch))
-                yield from (block[i : i + size] for i in range(0, len(block), size))
+                for i in range(0, len(block), size):
+                    batch = block[i : i + size]
+                    yield from (batch[piece] for piece in self.shares.cut(len(batch)))
             first = 0
 
 

@@ -1,22 +1,179 @@
-"""Which process of how many this is: a world of one for now, and anything else is refused"""
+"""Which process of how many this is, and what they tell each other; the one owner of process groups
+
+Started by torchrun, a run is trained by a world of processes. Process 0 leads: it alone reads and writes the work dir
+and speaks. Whatever all must know goes from it to the others; alone, every word here costs nothing.
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import pickle
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar, cast
 
-from .errors import Misuse
+import torch
+import torch.distributed as dist
+
+from .errors import Error, Misuse, Stopped
+
+T = TypeVar("T")
+CHUNK = 1 << 24  # bytes that are sent together
+FAILED = 2  # the exit code of an error that a person can mend
 
 
-def rank() -> int:
-    """This process's number; part of the seed of every step."""
-    return 0
+class World:
+    """The processes that train one run together; every one calls the same words in the same order."""
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size, self.lead = rank, size, rank == 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where this process computes: its own GPU, or the processor."""
+        local = int(os.environ.get("LOCAL_RANK") or 0)
+        return torch.device("cuda", local) if local < torch.cuda.device_count() else torch.device("cpu")
+
+    def led(self, act: Callable[[], T]) -> T:
+        """What the lead makes of it, told to all. Where it fails, all leave: the lead with its error, the others in
+        silence."""
+        if self.size == 1:
+            return act()
+        if not self.lead:
+            return _heard()
+        try:
+            value = act()
+        except BaseException as error:
+            _tell(None, _code(error))
+            raise
+        _tell(value, 0)
+        return value
+
+    def each(self, act: Callable[[], T]) -> T:
+        """What each makes of it for itself. Where one fails, all leave: the first that failed with its error."""
+        if self.size == 1:
+            return act()
+        try:
+            value, error = act(), None
+        except Exception as reason:
+            value, error = None, reason
+        codes = self.gather(_code(error) if error else 0)
+        if error and not any(codes[: self.rank]):
+            raise error
+        if any(codes):
+            raise Stopped(next(filter(None, codes)))
+        return cast(T, value)
+
+    def gather(self, value: T) -> list[T]:
+        """What every process says, in their order: small things that can be pickled."""
+        if self.size == 1:
+            return [value]
+        told: list[Any] = [None] * self.size
+        dist.all_gather_object(told, value)
+        return told
+
+    def most(self, numbers: Sequence[int]) -> list[int]:
+        """Of each number the largest that any process says; the cheapest of all exchanges."""
+        told = torch.tensor(numbers)
+        dist.all_reduce(told, dist.ReduceOp.MAX)
+        return told.tolist()
+
+    def alike(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Give these tensors the lead's content."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor.data, 0)
 
 
-def alone() -> None:
-    """Refuse a world of several: each of its processes would take itself for the only one.
+@contextmanager
+def joined(patience: float) -> Generator[World]:
+    """Join the processes that torchrun started; alone where it started none. A group that is there already is used,
+    and left as it is. patience: seconds that processes wait for one of them before they take it for lost.
 
-    Raises Misuse under torchrun with more than one process.
+    Raises Misuse where a launcher did not say enough.
     """
-    world = os.environ.get("WORLD_SIZE") or "1"
-    if world != "1":
-        raise Misuse(f"WORLD_SIZE is {world}, but this version trains in one process: start it without torchrun")
+    given = dist.is_available() and dist.is_initialized()
+    if not given and (os.environ.get("WORLD_SIZE") or "1") == "1":
+        yield World()
+        return
+    if not given:
+        _join(patience)
+    try:
+        yield World(dist.get_rank(), dist.get_world_size())
+    finally:
+        if not given:
+            dist.destroy_process_group()
+
+
+def _join(patience: float) -> None:
+    needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    if missing := [name for name in needed if not os.environ.get(name)]:
+        raise Misuse(
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set: start it with torchrun"
+        )
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(seconds=patience))
+
+
+def _code(error: BaseException) -> int:
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return error.code
+    return FAILED if isinstance(error, Error) else 1
+
+
+def _tell(value: Any, code: int) -> None:
+    tensors: list[torch.Tensor] = []
+    file = io.BytesIO()
+    _Sender(file, tensors).dump(value)
+    dist.broadcast_object_list([code, file.getvalue(), [(t.dtype, t.shape) for t in tensors]], 0)
+    _send([t.contiguous().reshape(-1).view(torch.uint8) for t in tensors])
+
+
+def _heard() -> Any:
+    told: list[Any] = [None] * 3
+    dist.broadcast_object_list(told, 0)
+    code, words, heads = told
+    if code:
+        raise Stopped(code)
+    tensors = [torch.empty(shape, dtype=dtype) for dtype, shape in heads]
+    _send([t.reshape(-1).view(torch.uint8) for t in tensors])
+    return _Receiver(io.BytesIO(words), tensors).load()
+
+
+def _send(pieces: list[torch.Tensor]) -> None:
+    """Bytes from the lead to all others; small pieces travel together."""
+    while pieces:
+        group = [pieces.pop(0)]
+        while pieces and sum(map(len, group)) + len(pieces[0]) <= CHUNK:
+            group.append(pieces.pop(0))
+        whole = group[0] if len(group) == 1 else torch.cat(group)
+        if len(whole):
+            dist.broadcast(whole, 0)
+        if len(group) > 1:
+            for piece, content in zip(group, whole.split([len(p) for p in group]), strict=True):
+                piece.copy_(content)
+
+
+class _Sender(pickle.Pickler):
+    """Leaves the tensors out, which travel beside it without a copy."""
+
+    def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
+        super().__init__(file)
+        self._tensors = tensors
+
+    def persistent_id(self, obj: Any) -> int | None:
+        if not isinstance(obj, torch.Tensor):
+            return None
+        self._tensors.append(obj)
+        return len(self._tensors) - 1
+
+
+class _Receiver(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
+        super().__init__(file)
+        self._tensors = tensors
+
+    def persistent_load(self, pid: int) -> torch.Tensor:
+        return self._tensors[pid]

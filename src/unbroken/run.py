@@ -15,13 +15,16 @@ inner loop belongs to the epoch: it runs again unless the epoch was committed. W
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from . import checkpoint, drift, explain, history, optimizers, ranks, resume, seeds, signals, slurm, state
+import torch
+from torch import nn
+
+from . import checkpoint, drift, explain, history, optimizers, parallel, ranks, resume, seeds, signals, slurm, state
 from .epoch import Epoch
 from .errors import Misuse, Stopped, Unwritable
 from .every import Every
@@ -34,6 +37,7 @@ from .shelf import Found, Shelf
 from .stop import Notice, Stop
 from .story import Story
 from .strays import Strays
+from .team import Team
 from .writer import Writer
 
 UNSAVED = 74  # the exit code of a run whose last state could not be written (EX_IOERR of sysexits.h)
@@ -49,6 +53,8 @@ class Run:
     save, snapshots, stop: when states are saved, which are kept for good, and when the run stops by itself.
     log_every: steps between two step records in the journal. summaries: mirror the journal to TensorBoard.
     explain: say what a start would do, loop over no epoch, and change nothing in the work dir.
+    virtual_ranks: compute every batch as so many pieces, so that no bit depends on the number of processes.
+    patience: seconds that the processes of a torchrun wait for one of them before they take it for lost.
 
     Entering, and beginning the loop, raise the errors of `unbroken.errors` before a state in the work dir is touched.
     """
@@ -71,13 +77,16 @@ class Run:
         log_every: int = 50,
         summaries: bool = False,
         explain: bool = False,
+        virtual_ranks: int = 0,
+        patience: float = 600.0,
     ) -> None:
-        if min(epochs, log_every, seed + 1) < 1:
-            raise Misuse(f"epochs {epochs}, log_every {log_every}, seed {seed}: at least 1, 1 and 0")
+        if min(epochs, log_every, seed + 1, virtual_ranks + 1) < 1 or not patience > 0:
+            given = f"epochs {epochs}, log_every {log_every}, seed {seed}, virtual_ranks {virtual_ranks}"
+            raise Misuse(f"{given}, patience {patience}: at least 1, 1, 0 and 0, patience more than 0")
         self.shelf, self.feed, self.epochs, self.seed = Shelf(work_dir), feed, epochs, seed
-        self._facts = {"seed": seed, **feed.facts()}
+        self._facts = {"seed": seed, **feed.facts(), **({"virtual_ranks": virtual_ranks} if virtual_ranks else {})}
         self.settings = drift.joined(settings or {}, self._facts)
-        self.environment = drift.environment()
+        self.world, self._virtual, self._patience = ranks.World(), virtual_ranks, patience
         self.position = Position()
         self._resume, self._init_from = None if resume is None else os.fspath(resume), init_from
         self._free, self._allow, self._explain, self._stops = free, allow, explain, stop or Stop()
@@ -87,25 +96,21 @@ class Run:
         self._found: Found | None = None
         self._epoch: Epoch | None = None
         self._batches: Generator[Any] = (batch for batch in ())
+        self._record: Record | None = None  # the lead's
         self._entered, self._begun, self._stack = False, False, ExitStack()
 
     # ---- the reader's words
 
     def __enter__(self) -> Run:
-        ranks.alone()
-        if self._resume is not None:
-            history.look(self.shelf, self._resume)  # before the lock: a wrong path leaves no trace
         with ExitStack() as stack:
-            if not self._explain:
-                stack.enter_context(self.shelf.locked(self.say))
-            self._record = Record(self.shelf)
-            self._found = history.choose(self.shelf, self._resume, self._record.sessions, self.say)
-            self.position = self._found.position if self._found else Position()
-            choice = (self.shelf.folder, self._found, self.epochs, self.feed.batches)
-            self.say(*(explain.choice(*choice) if self._explain else self._changes()))
-            self._notice = Notice(stack.enter_context(signals.heeded()), self._stops.clear())
+            self.world = self._story.world = stack.enter_context(ranks.joined(self._patience))
+            self._team = Team(self.world, self.feed, self.seed, self._virtual)
             stack.enter_context(seeds.borrowed())
-            stack.enter_context(seeds.pinned())
+            stack.enter_context(seeds.pinned(threads=1 if self._virtual else None))
+            self.environment = {**drift.environment(), "processes": self.world.size}
+            self._found = self.world.led(partial(self._look, stack))
+            self.position = self._found.position if self._found else Position()
+            self._notice = Notice(stack.enter_context(signals.heeded()), self._stops.clear())
             self._stack = stack.pop_all()
         seeds.sow(self.seed, seeds.For.BIRTH)
         self._entered = True
@@ -122,7 +127,8 @@ class Run:
             finally:
                 self._batches.close()  # ends the data workers
                 self._writer.close()
-                self._record.end(self._how(error), self.position, self.say)
+                if self._record is not None:
+                    self._record.end(self._how(error), self.position, self.say)
                 self._story.close()
 
     def keep(self, **parts: object) -> None:
@@ -134,9 +140,21 @@ class Run:
         for name, part in parts.items():
             if name in checkpoint.RESERVED or name in self._parts or self._begun:
                 raise Misuse(f"keep({name}=…): the name is taken, or the loop has already begun")
-            self._parts[name] = state.check(name, part)
+            self._parts[name] = state.check(name, parallel.bare(part))
         if self._found is None and self._init_from is not None and "model" in parts:
-            self.say(*resume.begin(parts["model"], self._init_from))
+            self.say(*self.world.each(partial(resume.begin, self._parts["model"], self._init_from)))
+
+    def parallel(self, model: nn.Module, **options: Any) -> nn.Module:
+        """The model as the loop is to call it: in DistributedDataParallel with these options where several processes
+        train, else itself. Its parameters are on their device by now; every process gets the first one's."""
+        if not self._entered or self._begun:
+            raise Misuse("parallel(model): inside the with block, and before the loop")
+        return self._team.model(model, options)
+
+    def pieces(self, batch: Any) -> Iterator[Any]:
+        """What to compute of a batch, one after another, each with its own backward pass, before the optimizer's step:
+        with `virtual_ranks` the pieces that are this process's, else the batch itself."""
+        return self._team.pieces(batch, self._story.means)
 
     def __iter__(self) -> Iterator[Epoch]:
         if not self._entered or self._begun:
@@ -159,9 +177,7 @@ class Run:
         if self.position.batch:
             self.say(f"{self.position.batch} of its {self.feed.batches} batches are done")
         self._sow(seeds.For.BEFORE, self.position)
-        self._epoch = Epoch(
-            self.position, self.feed.batches, self._seam, self._fetch, after=partial(self._sow, seeds.For.AFTER)
-        )
+        self._epoch = Epoch(self.position, self.feed.batches, self._seam, self._fetch, self._after)
         return self._epoch
 
     def log(self, values: Mapping[str, Number] | None = None, **named: Any) -> None:
@@ -175,16 +191,33 @@ class Run:
             self._story.say(line)
 
     @property
+    def device(self) -> torch.device:
+        """Where this process is to compute: its own GPU where the machine has one, else the processor."""
+        return self.world.device
+
+    @property
     def finished(self) -> bool:
         """Whether every epoch is done."""
         return self.position.epoch >= self.epochs
 
     @property
     def saved(self) -> Position | None:
-        """The last position that is known to be safe on the disk."""
+        """The last position that is known to be safe on the disk; known to the process that leads."""
         return self._writer.saved
 
     # ---- the past
+
+    def _look(self, stack: ExitStack) -> Found | None:
+        """The state to go on from, once the work dir is this run's and nothing speaks against it."""
+        if self._resume is not None:
+            history.look(self.shelf, self._resume)  # before the lock: a wrong path leaves no trace
+        if not self._explain:
+            stack.enter_context(self.shelf.locked(self.say))
+        self._record = Record(self.shelf)
+        self._found = history.choose(self.shelf, self._resume, self._record.sessions, self.say)
+        choice = (self.shelf.folder, self._found, self.epochs, self.feed.batches)
+        self.say(*(explain.choice(*choice) if self._explain else self._changes()))
+        return self._found
 
     def _changes(self) -> list[str]:
         """What changed since the state was saved, and may. Raises Misuse and Drift for what may not."""
@@ -197,20 +230,25 @@ class Run:
 
     def _begin(self) -> None:
         """Load the past, then take possession of the work dir; what does not fit changes nothing there."""
-        lines = resume.start(self._parts, self._found, self._init_from)
+        lines = self.world.each(partial(resume.start, self._parts, self._found, self._init_from))
         if self._found is not None:
             self._story.means.load_state_dict(self._found.tree["means"])
-        try:
-            self._possess(self._found)
-        except OSError as reason:
-            raise Unwritable(f"the work dir {self.shelf.folder} cannot be written: {reason}") from reason
+        self.world.led(partial(self._possess, self._found))
         self._begun, self._found = True, None  # what was found is as large as the model: not kept beside it
         self._strays = Strays(self._parts)
         self.say(*lines)
-        self._batches = self.feed.stream(self.seed, self.position, self.epochs)
+        self._batches = self._team.stream(self.position, self.epochs)
 
     def _possess(self, found: Found | None) -> None:
-        """Make the folder this run's: its journal goes on from the state's mark, and a whole state is in it."""
+        """Make the folder this run's, or say why it cannot be."""
+        try:
+            self._settle(found)
+        except OSError as reason:
+            raise Unwritable(f"the work dir {self.shelf.folder} cannot be written: {reason}") from reason
+
+    def _settle(self, found: Found | None) -> None:
+        """The journal goes on from the state's mark, and a whole state is in the folder."""
+        assert self._record is not None  # this process leads
         mark = history.possess(self.shelf, found, self._resume is not None, self._record.sessions, self.say)
         self._story.open(mark, self.position)
         facts = {"settings": self.settings, "environment": self.environment}
@@ -233,16 +271,32 @@ class Run:
         if position != self.position:
             self.position = position
             self._story.batch_done(position, self.feed.epoch_size)
-        if self._notice.given(self._writer.cost):
+        if self._agreed(self._writer.overdue):
+            self._save()
+        if self._notice.code:
             self._stop()
-        elif self._writer.overdue():
-            self._writer.save(position, self._tree)
+
+    def _agreed(self, save: Callable[[], bool], soon: bool = False) -> bool:
+        """Whether to save here; the notice to stop is heard on the way."""
+        return self._team.agree(self._notice, self._notice.given(self._writer.cost), save, soon)
+
+    def _save(self) -> None:
+        self._ready()
+        if self.world.lead:
+            self._writer.save(self.position, self._tree)
+
+    def _ready(self) -> None:
+        """Before a state is taken: what other processes know of it goes to the lead."""
+        self._story.take_in()
+        self._team.same(self._parts.values())
 
     def _fetch(self, position: Position) -> Any:
-        """The batch that belongs to a position, its randomness sown."""
-        batch = next(self._batches)
-        self._sow(seeds.For.STEP, position)  # after the fetch, which has sown for its samples
-        return batch
+        return self._team.fetch(self._batches, position, self._story.means)
+
+    def _after(self, position: Position) -> None:
+        """The last batch of an epoch is done, what follows is not."""
+        self._team.level()
+        self._sow(seeds.For.AFTER, position)
 
     def _commit(self, epoch: Epoch) -> None:
         """The epoch is done with all that followed its batches: record it, save it."""
@@ -250,20 +304,29 @@ class Run:
             self._story.batch_done(epoch.position, self.feed.epoch_size)
         self.position, self._epoch = epoch.position.after_epoch(), None
         if not epoch.exhausted:  # what was fetched ahead belongs to the batches that were given up
-            self._batches = self.feed.stream(self.seed, self.position, self.epochs)
+            self._batches = self._team.stream(self.position, self.epochs)
         self._story.epoch_done(self.position, epoch.seconds)
         self.say(*self._strays.warnings())
-        self._writer.commit(self.position, self._tree, last=self.finished)
-        if self._notice.given(self._writer.cost) and not self.finished:
+        self._ready()
+        if self.world.lead:
+            self._writer.commit(self.position, self._tree, last=self.finished)
+        self._agreed(lambda: False, soon=True)
+        if self._notice.code and not self.finished:
             self._stop()
 
     def _stop(self) -> None:
         """Obey the notice: save, say where the run stands and how to go on, leave."""
+        self._ready()
+        failed = self.world.led(self._stand)
+        raise Stopped(UNSAVED if failed else self._notice.code)
+
+    def _stand(self) -> bool:
+        """Save while there is time, and say where the run stands; whether its last state is lost."""
         self._writer.finish(self.position, self._tree, within=self._notice.left())
         self.say(f"Stopped by {self._notice.name}: {self._writer.standing(self.position, self.feed.batches)}")
         if self._notice.name == "SIGUSR1":
             slurm.requeue(self.say)
-        raise Stopped(UNSAVED if self._writer.failed else self._notice.code)
+        return self._writer.failed
 
     # ---- the end
 
@@ -284,8 +347,9 @@ class Run:
 
     def _finish(self) -> None:
         """Leave with the newest state on the disk, or with the exit code that says it is not; tries once more."""
-        self._writer.finish(self.position, self._tree)
-        if self._writer.failed:
+        self._ready()
+        self.world.led(partial(self._writer.finish, self.position, self._tree))
+        if self.world.led(lambda: self._writer.failed):
             raise Stopped(UNSAVED)
 
     def _how(self, error: BaseException | None) -> str:
@@ -296,4 +360,4 @@ class Run:
         return "finished" if self.finished else "left"
 
     def _sow(self, purpose: seeds.For, position: Position) -> None:
-        seeds.sow(self.seed, purpose, position.epoch, position.batch, ranks.rank())
+        seeds.sow(self.seed, purpose, position.epoch, position.batch, 0)

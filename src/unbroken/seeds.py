@@ -55,8 +55,9 @@ def borrowed() -> Generator[None]:
 
 
 @contextmanager
-def pinned() -> Generator[None]:
-    """Deterministic kernels for as long as the run lasts: autotuning chooses by timing, atomics by luck."""
+def pinned(threads: int | None = None) -> Generator[None]:
+    """Deterministic kernels, and so many threads, for as long as the run lasts: autotuning chooses by timing, atomics
+    by luck, and sums over several threads round differently."""
     # cuBLAS reads this when its handle is created; without it torch refuses deterministic matrix products.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     settings: Any = torch.utils.deterministic  # its one property is not typed
@@ -66,9 +67,12 @@ def pinned() -> Generator[None]:
     torch.set_deterministic_debug_mode("error")
     settings.fill_uninitialized_memory = False  # it fills every torch.empty: time, and no bit of ours depends on it
     torch.backends.cudnn.benchmark = False
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
     try:
         yield
     finally:
+        torch.set_num_threads(before)
         torch.set_deterministic_debug_mode(was)
         settings.fill_uninitialized_memory, torch.backends.cudnn.benchmark = fill, benchmark
 

@@ -24,12 +24,17 @@ class Wish:
 
     @property
     def name(self) -> str:
-        return signal.Signals(self.signal).name if self.signal is not None else "none"
+        return name_of(self.code) if self.signal is not None else "none"
 
     @property
     def code(self) -> int:
         """The exit code that tells a shell or a scheduler which signal it was: 130, 143, 138."""
         return 128 + (self.signal or 0)
+
+
+def name_of(code: int) -> str:
+    """The signal that an exit code tells of."""
+    return signal.Signals(code - 128).name
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .errors import Misuse
 from .every import Cost
-from .signals import Wish
+from .signals import Wish, name_of
 
 UNFINISHED = 75  # the exit code of a run that a file or the clock stopped: try again later (EX_TEMPFAIL of sysexits.h)
 WEEK = 7 * 24 * 3600.0
@@ -59,6 +59,17 @@ class Notice:
             if os.path.lexists(self._stop.file):
                 self._note(f"the file {self._stop.file}", UNFINISHED, now)
         return self.code != 0
+
+    def heed(self, code: int, ago: int) -> None:
+        """Take the notice that another process was given, so many milliseconds ago, for one's own."""
+        if not self.code:
+            name = "the notice of another process" if code == UNFINISHED else name_of(code)
+            self._note(name, code, time.monotonic() - ago / 1000)
+
+    @property
+    def ago(self) -> int:
+        """Milliseconds since it came."""
+        return int(1000 * (time.monotonic() - self._came)) if self.code else 0
 
     def left(self) -> float | None:
         """Seconds until the process may be gone; None when nobody has said."""

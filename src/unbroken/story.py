@@ -15,13 +15,19 @@ from .errors import Misuse
 from .journal import Journal, Mark, Summaries
 from .means import Means, Number
 from .position import Position
+from .ranks import World
 
 OWN = {"at", "epoch", "step", "train", "time"}
 """What a record says of itself."""
 
 
 class Story:
-    """The metrics of the epoch under way and the sinks that they go to."""
+    """The metrics of the epoch under way and the sinks that they go to.
+
+    world: the processes whose numbers count together; whoever does not lead it says and writes nothing.
+    """
+
+    world = World()
 
     def __init__(self, folder: str, epochs: int, batches: int, log_every: int, summaries: bool) -> None:
         self.means = Means()
@@ -47,7 +53,8 @@ class Story:
 
     def say(self, line: str) -> None:
         """Print a line, and write it to train.log."""
-        self._console.say(line)
+        if self.world.lead:
+            self._console.say(line)
 
     def log(self, values: Mapping[str, Number], named: Mapping[str, Any]) -> None:
         """Take what the loop measured. Raises Misuse for a name that a record uses itself."""
@@ -59,13 +66,24 @@ class Story:
 
     def batch_done(self, position: Position, samples: int) -> None:
         """Count a batch; samples are those of an epoch."""
+        many = self.means.batch_done()
+        if many or position.step % self._log_every == 0:
+            self.take_in()
+        if not self.world.lead:
+            return
         if position.step % self._log_every == 0:
             self._write("step", position, self.means.batch(), {})
         self._pace.tick(self._done(position))
         self._console.progress(lambda: self._progress(position, samples))
 
+    def take_in(self) -> None:
+        """Count what every process logged; to be called at the same seam in all of them."""
+        self.means.take_in(self.world.gather)
+
     def epoch_done(self, position: Position, seconds: float) -> None:
         """Record a committed epoch, and start the next one's means."""
+        self.means.batch_done()  # what was logged after the last one
+        self.take_in()
         record = self.means.epoch()
         self.means = Means()
         self._write("epoch", position, record, {"seconds": seconds})
@@ -85,6 +103,8 @@ class Story:
             mirror.flush()
 
     def _write(self, at: str, position: Position, values: dict[str, Any], times: dict[str, float]) -> None:
+        if not self.world.lead:
+            return
         place = {"at": at, "epoch": position.epoch, "step": position.step}
         record = {**place, **values, "time": {"unix": time.time(), **times}}
         self.journal.write(record)
@@ -96,7 +116,7 @@ class Story:
         left = duration((self._epochs - self._done(position)) / speed) if speed else "?"
         return (
             f"epoch {position.epoch + 1}/{self._epochs}  batch {position.batch}/{self._batches}  "
-            f"{brief(_flat(self.means.batch()))}  {speed * samples:.0f} samples/s  {left} left"
+            f"{brief(_flat(self.means.glance()))}  {speed * samples:.0f} samples/s  {left} left"
         )
 
     def _done(self, position: Position) -> float:

@@ -1,0 +1,109 @@
+"""The processes of a run: how they share every batch, the models they train together, what they do at the same seam"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from . import parallel, seeds
+from .accord import Accord, Wish
+from .errors import Misuse
+from .feed import Feed
+from .means import Means
+from .pieces import Pieces
+from .position import Position
+from .ranks import World
+from .shares import Shares
+from .state import Gradients
+from .stop import Notice
+
+
+class Team:
+    """One process's view of all that train the run. virtual: pieces of a batch, whoever computes them; 0 for none.
+
+    Raises Misuse for more processes than a batch can be shared by.
+    """
+
+    def __init__(self, world: World, feed: Feed, seed: int, virtual: int) -> None:
+        self.world = world
+        self._feed, self._seed, self._accord = feed, seed, Accord(world)
+        self._shares = Shares(world.rank, world.size, virtual)
+        self._shares.check(feed.batch_size)
+        self._pieces = Pieces(self._shares) if virtual else None
+        self._part, self._models = parallel.Share(), list[nn.Module]()
+        self._counts, self._samples, self._position = [1], 1, Position()
+
+    def model(self, model: nn.Module, options: dict[str, Any]) -> nn.Module:
+        """The model as the loop is to call it; the same weights in every process."""
+        self._models.append(model)
+        self.world.alike([*model.parameters(), *model.buffers()])
+        if self._pieces is not None:
+            self._pieces.modules.append(model)
+            return model
+        return parallel.wrapped(model, self._part, options) if self.world.size > 1 else model
+
+    def stream(self, position: Position, epochs: int) -> Generator[Any]:
+        """This process's shares of all batches from a position on."""
+        return self._feed.stream(self._seed, position, epochs, self._shares)
+
+    def fetch(self, stream: Iterator[Any], position: Position, means: Means) -> Any:
+        """This process's share of the batch at a position, its randomness sown; a list of pieces with virtual ranks."""
+        self._position = position
+        if self._shares.pieces > 1:
+            self._count(means)
+        batch = next(stream) if self._pieces is None else [next(stream) for _ in self._shares.mine]
+        self._sow(self.world.rank if self._pieces is None else self._shares.pieces)  # the fetch has sown for its samples
+        return batch
+
+    def _count(self, means: Means) -> None:
+        """What this process's pieces of the batch at hand speak for."""
+        self._samples = self._feed.size(self._position.batch)
+        self._counts = self._shares.counts(self._samples)
+        means.samples = sum(self._counts)
+        self._part.part = means.samples / self._samples
+
+    def pieces(self, batch: Any, means: Means) -> Iterator[Any]:
+        """What to compute of a batch, one after another."""
+        if self._pieces is None:
+            return iter([batch])
+        counts = iter(self._counts)
+
+        def sow(piece: int) -> None:
+            means.samples = next(counts, self._samples)
+            self._sow(piece)
+
+        return self._pieces.over(batch, self._counts, self._samples, sow)
+
+    def level(self) -> None:
+        """After the batches of an epoch: the buffers of all models as the lead has them, so that all measure alike."""
+        if self.world.size > 1:
+            self.world.alike([buffer for model in self._models for buffer in model.buffers()])
+
+    def agree(self, notice: Notice, given: bool, save: Callable[[], bool], soon: bool = False) -> bool:
+        """Whether all save at this seam; a notice to stop that one was given is every one's. Asked now and then."""
+        if self.world.size == 1:
+            return not given and save()
+        if not self._accord.due(soon):
+            return False
+        code, wanted, ago = self._accord.reached(Wish(notice.code, self.world.lead and save(), notice.ago))
+        if code:
+            notice.heed(code, ago)
+        return bool(wanted) and not code
+
+    def same(self, parts: Iterable[object]) -> None:
+        """Before a save, for which the lead speaks: refuse gradients that are not the same everywhere. Raises Misuse."""
+        if self.world.size == 1:
+            return
+        kept = [g for part in parts if isinstance(part, Gradients) for g in part.state_dict().values() if g is not None]
+        sums = self.world.gather([float(g.double().sum()) for g in kept])
+        if any(each != sums[0] for each in sums):
+            raise Misuse(
+                "the kept gradients differ between the processes at a seam, and one state cannot hold them all: "
+                "accumulate over batches without no_sync()"
+            )
+
+    def _sow(self, piece: int) -> None:
+        seeds.sow(self._seed, seeds.For.STEP, self._position.epoch, self._position.batch, piece)
