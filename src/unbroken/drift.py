@@ -41,7 +41,8 @@ def compare(
     `machine` stands for all that `environment` told of it. Raises Drift with a table of old and new when anything else
     differs.
     """
-    moved = _changed(tree["environment"], machine, ())
+    moved = _changed({"processes": 1, **tree["environment"]}, {"processes": 1, **machine}, ())
+    resized = _resized(moved, settings)
     here = {f"machine.{name}" if name in settings else name: pair for name, pair in moved.items()}
     changed = {**_changed(tree["settings"], settings, free), **here}
     allowed = {*allow, *(here if "machine" in allow else ())}
@@ -54,7 +55,19 @@ def compare(
             f"this would be another run than the one that is recorded:\n{_table(refused)}\n"
             f"{_way_back(refused, here)}, or allow it by name: --allow {names} (Run(allow=[…]) in a loop of your own)"
         )
-    return [f"allowed to change: {name} from {a} to {b}" for name, (a, b) in changed.items()]
+    return resized + [f"allowed to change: {name} from {a} to {b}" for name, (a, b) in changed.items()]
+
+
+def _resized(moved: dict[str, tuple[Any, Any]], settings: Settings) -> list[str]:
+    """The line about another number of processes, which is no reason to stop: sums round differently, and that is all.
+    Nor are then the threads of each, of which a launcher gives fewer to many processes. Taken out of what moved."""
+    if (processes := moved.pop("processes", None)) is None:
+        return []
+    moved.pop("threads", None)
+    order = f"from {processes[0]} processes to {processes[1]}: the same batches in the same order"
+    if pieces := settings.get("virtual_ranks"):
+        return [f"{order}, and the same bits, since each batch is computed as {pieces} pieces"]
+    return [f"{order}; sums may round differently"]
 
 
 def inside(tree: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> None:
@@ -67,8 +80,8 @@ def inside(tree: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> None
         )
 
 
-def environment() -> dict[str, Any]:
-    """What of the machine and its software can change bits."""
+def environment(processes: int = 1) -> dict[str, Any]:
+    """What of the machine, of its software and of the number of processes can change bits."""
     cuda = torch.cuda.is_available()
     return {
         "python": ".".join(platform.python_version_tuple()[:2]),
@@ -77,6 +90,7 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "onednn": torch.backends.mkldnn.enabled,
+        "processes": processes,
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
         "cuda": torch.version.cuda if cuda else None,

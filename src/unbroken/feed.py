@@ -86,7 +86,7 @@ class Feed:
         ending = multiprocessing.RawValue(ctypes.c_bool, False)
         loader: DataLoader[Any] = DataLoader(
             _Seeded(self.dataset, seed),
-            batch_sampler=_Draws(self, seed, start, epochs, shares or Shares()),  # pyright: ignore[reportArgumentType]
+            batch_sampler=_Draws(self, seed, start, epochs, shares or Shares(self.batch_size)),  # pyright: ignore[reportArgumentType]
             num_workers=self.workers,
             collate_fn=self.collate,
             pin_memory=self.pin_memory,
@@ -119,9 +119,8 @@ class _Draws:
         for epoch in range(self.start.epoch, self.epochs):
             for batch in range(first, self.feed.batches, many):
                 block = self.feed.draws(self.seed, epoch, batch, min(many, self.feed.batches - batch))
-                for i in range(0, len(block), size):
-                    batch = block[i : i + size]
-                    yield from (batch[piece] for piece in self.shares.cut(len(batch)))
+                for draws in (block[i : i + size] for i in range(0, len(block), size)):
+                    yield from (draws[piece] for piece in self.shares.cut(len(draws)))
             first = 0
 
 

@@ -43,8 +43,7 @@ def buffers(parts: Iterable[object]) -> list[torch.Tensor]:
 
 def _reduced(share: Share, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
     """Add up the gradients of a bucket, each weighted by its process's part of the samples."""
-    work = dist.all_reduce(bucket.buffer().mul_(share.part), async_op=True)
-    assert work is not None
+    work: Any = dist.all_reduce(bucket.buffer().mul_(share.part), async_op=True)
     return work.get_future().then(lambda done: done.value()[0])
 
 

@@ -1,9 +1,9 @@
 """The same bits on any number of processes: a batch is always computed as the same pieces, summed in the same tree
 
 EasyScale (Li et al., SC 2023) showed the idea: logical workers, whose results do not depend on the machines beneath.
-Piece 2i and piece 2i + 1 are added, then these sums in pairs, and so on. Pairs that live in one process are added there;
-of what is left, every process gets one slice of each sum from all others, adds them up in the order of the tree, and
-tells the result. An element is thus added in the same order wherever its pieces were computed.
+Piece 2i and piece 2i + 1 are added, then these sums in pairs, and so on. Pairs that live in one process are added
+there; of what is left, every process gets one slice of each sum from all others, adds them up in the order of the tree,
+and tells the result. An element is thus added in the same order wherever its pieces were computed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class Pieces:
         self.modules: list[nn.Module] = []
         self._shares = shares
 
-    def over(self, batch: Sequence[Any], counts: Sequence[int], samples: int, sow: Callable[[int], None]) -> Generator[Any]:
+    def over(
+        self, batch: Sequence[Any], counts: Sequence[int], samples: int, sow: Callable[[int], None]
+    ) -> Generator[Any]:
         """Hand out each piece of a batch to be computed. counts: the samples that each speaks for, of so many; sow is
         called with the number of a piece before it, and with the number of pieces after the last."""
         before, start = [p.grad for p in self._parameters], [b.clone() for b in self._buffers]
@@ -89,7 +91,9 @@ class Pieces:
         """What a piece made: its gradients, which of them there are, and by how much it moved the buffers."""
         grads = [p.grad for p in self._parameters]
         there = torch.tensor([float(grad is not None) for grad in grads])
-        weighted = [p.new_zeros(p.shape) if g is None else g * part for g, p in zip(grads, self._parameters, strict=True)]
+        weighted = [
+            p.new_zeros(p.shape) if g is None else g * part for g, p in zip(grads, self._parameters, strict=True)
+        ]
         moved = [(buffer - value) * part for buffer, value in self._real(start)]
         return _Vector([there, *weighted, *moved])
 
@@ -114,7 +118,7 @@ class _Vector:
 
     def __add__(self, other: _Vector) -> _Vector:
         for mine, theirs in zip(self.tensors, other.tensors, strict=True):
-            mine += theirs
+            mine.add_(theirs)
         return self
 
 

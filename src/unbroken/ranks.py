@@ -32,9 +32,19 @@ class World:
 
     @property
     def device(self) -> torch.device:
-        """Where this process computes: its own GPU, or the processor."""
-        local = int(os.environ.get("LOCAL_RANK") or 0)
-        return torch.device("cuda", local) if local < torch.cuda.device_count() else torch.device("cpu")
+        """Where this process computes: its own GPU where the machine has any, else the processor.
+
+        Raises Misuse for more processes than GPUs: two in one GPU cannot talk to each other.
+        """
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE") or 1), torch.cuda.device_count()
+        if here > gpus:
+            raise Misuse(
+                f"{here} processes on a machine with {gpus} GPUs: start at most {gpus} there, or hide the GPUs "
+                "(CUDA_VISIBLE_DEVICES=) to train on its processors"
+            )
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK") or 0))
 
     def led(self, act: Callable[[], T]) -> T:
         """What the lead makes of it, told to all. Where it fails, all leave: the lead with its error, the others in
@@ -80,11 +90,21 @@ class World:
         dist.all_reduce(told, dist.ReduceOp.MAX)
         return told.tolist()
 
-    def alike(self, tensors: Sequence[torch.Tensor]) -> None:
+    def follow(self, tensors: Sequence[torch.Tensor]) -> None:
         """Give these tensors the lead's content."""
         if self.size > 1:
             for tensor in tensors:
                 dist.broadcast(tensor.data, 0)
+
+    def alike(self, value: object, what: str) -> None:
+        """Refuse processes that would train another run than the lead. Raises Misuse, in the first that differs."""
+        leading = self.gather(value)[0]
+
+        def compare() -> None:
+            if value != leading:
+                raise Misuse(f"process {self.rank} was started with {what} than process 0: give all the same command")
+
+        self.each(compare)
 
 
 @contextmanager
@@ -113,7 +133,10 @@ def _join(patience: float) -> None:
         raise Misuse(
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set: start it with torchrun"
         )
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
+    backend, device = "gloo", World().device
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend, timeout=timedelta(seconds=patience))
 
 

@@ -15,32 +15,29 @@ inner loop belongs to the epoch: it runs again unless the epoch was committed. W
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
-from . import checkpoint, drift, explain, history, optimizers, parallel, ranks, resume, seeds, signals, slurm, state
+from . import checkpoint, drift, explain, history, parallel, ranks, resume, seeds, signals, state
 from .epoch import Epoch
-from .errors import Misuse, Stopped, Unwritable
+from .errors import Misuse, Unwritable
 from .every import Every
 from .feed import Feed
 from .keep import Keep
 from .means import Number
 from .position import Position
 from .record import Record
+from .seam import Seam
 from .shelf import Found, Shelf
 from .stop import Notice, Stop
 from .story import Story
 from .strays import Strays
 from .team import Team
 from .writer import Writer
-
-UNSAVED = 74  # the exit code of a run whose last state could not be written (EX_IOERR of sysexits.h)
 
 
 class Run:
@@ -80,9 +77,14 @@ class Run:
         virtual_ranks: int = 0,
         patience: float = 600.0,
     ) -> None:
-        if min(epochs, log_every, seed + 1, virtual_ranks + 1) < 1 or not patience > 0:
-            given = f"epochs {epochs}, log_every {log_every}, seed {seed}, virtual_ranks {virtual_ranks}"
-            raise Misuse(f"{given}, patience {patience}: at least 1, 1, 0 and 0, patience more than 0")
+        numbers = {"epochs": (epochs, 1), "log_every": (log_every, 1), "seed": (seed, 0)}
+        for name, (number, least) in {
+            **numbers,
+            "virtual_ranks": (virtual_ranks, 0),
+            "patience": (patience, 1),
+        }.items():
+            if not number >= least:
+                raise Misuse(f"{name} {number}: at least {least}")
         self.shelf, self.feed, self.epochs, self.seed = Shelf(work_dir), feed, epochs, seed
         self._facts = {"seed": seed, **feed.facts(), **({"virtual_ranks": virtual_ranks} if virtual_ranks else {})}
         self.settings = drift.joined(settings or {}, self._facts)
@@ -96,7 +98,6 @@ class Run:
         self._found: Found | None = None
         self._epoch: Epoch | None = None
         self._batches: Generator[Any] = (batch for batch in ())
-        self._record: Record | None = None  # the lead's
         self._entered, self._begun, self._stack = False, False, ExitStack()
 
     # ---- the reader's words
@@ -104,13 +105,18 @@ class Run:
     def __enter__(self) -> Run:
         with ExitStack() as stack:
             self.world = self._story.world = stack.enter_context(ranks.joined(self._patience))
-            self._team = Team(self.world, self.feed, self.seed, self._virtual)
+            self._team = self.world.each(partial(Team, self.world, self.feed, self.seed, self._virtual))
+            bound = {name: value for name, value in self.settings.items() if name not in self._free}
+            self.world.alike((bound, self.epochs), "settings or another number of epochs")
             stack.enter_context(seeds.borrowed())
             stack.enter_context(seeds.pinned(threads=1 if self._virtual else None))
-            self.environment = {**drift.environment(), "processes": self.world.size}
+            self._told = {"settings": self.settings, "environment": drift.environment(self.world.size)}
             self._found = self.world.led(partial(self._look, stack))
             self.position = self._found.position if self._found else Position()
-            self._notice = Notice(stack.enter_context(signals.heeded()), self._stops.clear())
+            notice = Notice(stack.enter_context(signals.heeded()), self._stops)
+            facts = {"seed": self.seed, **self._told}
+            of = {"parts": self._parts, "facts": facts, "batches": self.feed.batches}
+            self._between = Seam(self._team, self._story, self._writer, notice, **of)
             self._stack = stack.pop_all()
         seeds.sow(self.seed, seeds.For.BIRTH)
         self._entered = True
@@ -127,8 +133,8 @@ class Run:
             finally:
                 self._batches.close()  # ends the data workers
                 self._writer.close()
-                if self._record is not None:
-                    self._record.end(self._how(error), self.position, self.say)
+                if self.world.lead:
+                    self._record.end(self._between.how(error, self.finished), self.position, self.say)
                 self._story.close()
 
     def keep(self, **parts: object) -> None:
@@ -191,11 +197,6 @@ class Run:
             self._story.say(line)
 
     @property
-    def device(self) -> torch.device:
-        """Where this process is to compute: its own GPU where the machine has one, else the processor."""
-        return self.world.device
-
-    @property
     def finished(self) -> bool:
         """Whether every epoch is done."""
         return self.position.epoch >= self.epochs
@@ -209,6 +210,7 @@ class Run:
 
     def _look(self, stack: ExitStack) -> Found | None:
         """The state to go on from, once the work dir is this run's and nothing speaks against it."""
+        self._stops.clear()
         if self._resume is not None:
             history.look(self.shelf, self._resume)  # before the lock: a wrong path leaves no trace
         if not self._explain:
@@ -224,7 +226,7 @@ class Run:
         if (found := self._found) is None:
             return []
         history.allow(found, self.epochs)
-        told = drift.compare(found.tree, self.settings, self.environment, self._free, self._allow)
+        told = drift.compare(found.tree, self.settings, self._told["environment"], self._free, self._allow)
         drift.inside(found.tree, self._facts, found.path)
         return told
 
@@ -240,29 +242,15 @@ class Run:
         self._batches = self._team.stream(self.position, self.epochs)
 
     def _possess(self, found: Found | None) -> None:
-        """Make the folder this run's, or say why it cannot be."""
+        """Make the folder this run's: the journal goes on from the state's mark, and a whole state is in the folder."""
+        there = found is not None and found.path == self.shelf.checkpoint and self._told.items() <= found.tree.items()
         try:
-            self._settle(found)
+            mark = history.possess(self.shelf, found, self._resume is not None, self._record.sessions, self.say)
+            self._story.open(mark, self.position)
+            self._between.begin(self.position, self.epochs, there)
+            self._record.begin(self._resume, found, self._told)
         except OSError as reason:
             raise Unwritable(f"the work dir {self.shelf.folder} cannot be written: {reason}") from reason
-
-    def _settle(self, found: Found | None) -> None:
-        """The journal goes on from the state's mark, and a whole state is in the folder."""
-        assert self._record is not None  # this process leads
-        mark = history.possess(self.shelf, found, self._resume is not None, self._record.sessions, self.say)
-        self._story.open(mark, self.position)
-        facts = {"settings": self.settings, "environment": self.environment}
-        there = found is not None and found.path == self.shelf.checkpoint and facts.items() <= found.tree.items()
-        self._writer.first(self.position, self._tree, there)
-        self._writer.foresee(self.position.epoch, self.epochs)
-        self._record.begin(self._resume, found, facts)
-
-    def _tree(self) -> dict[str, Any]:
-        """The whole state, as it stands in the live parts: true at the seam alone."""
-        parts = checkpoint.layout({name: part.state_dict() for name, part in self._parts.items()})
-        told = {"means": self._story.means.state_dict(), "journal": self._story.mark()}
-        facts = {"seed": self.seed, "settings": self.settings, "environment": self.environment}
-        return {**asdict(self.position), **parts, "parameters": optimizers.described(self._parts), **told, **facts}
 
     # ---- the seam
 
@@ -271,24 +259,7 @@ class Run:
         if position != self.position:
             self.position = position
             self._story.batch_done(position, self.feed.epoch_size)
-        if self._agreed(self._writer.overdue):
-            self._save()
-        if self._notice.code:
-            self._stop()
-
-    def _agreed(self, save: Callable[[], bool], soon: bool = False) -> bool:
-        """Whether to save here; the notice to stop is heard on the way."""
-        return self._team.agree(self._notice, self._notice.given(self._writer.cost), save, soon)
-
-    def _save(self) -> None:
-        self._ready()
-        if self.world.lead:
-            self._writer.save(self.position, self._tree)
-
-    def _ready(self) -> None:
-        """Before a state is taken: what other processes know of it goes to the lead."""
-        self._story.take_in()
-        self._team.same(self._parts.values())
+        self._between.passed(position)
 
     def _fetch(self, position: Position) -> Any:
         return self._team.fetch(self._batches, position, self._story.means)
@@ -307,26 +278,7 @@ class Run:
             self._batches = self._team.stream(self.position, self.epochs)
         self._story.epoch_done(self.position, epoch.seconds)
         self.say(*self._strays.warnings())
-        self._ready()
-        if self.world.lead:
-            self._writer.commit(self.position, self._tree, last=self.finished)
-        self._agreed(lambda: False, soon=True)
-        if self._notice.code and not self.finished:
-            self._stop()
-
-    def _stop(self) -> None:
-        """Obey the notice: save, say where the run stands and how to go on, leave."""
-        self._ready()
-        failed = self.world.led(self._stand)
-        raise Stopped(UNSAVED if failed else self._notice.code)
-
-    def _stand(self) -> bool:
-        """Save while there is time, and say where the run stands; whether its last state is lost."""
-        self._writer.finish(self.position, self._tree, within=self._notice.left())
-        self.say(f"Stopped by {self._notice.name}: {self._writer.standing(self.position, self.feed.batches)}")
-        if self._notice.name == "SIGUSR1":
-            slurm.requeue(self.say)
-        return self._writer.failed
+        self._between.commit(self.position, last=self.finished)
 
     # ---- the end
 
@@ -337,27 +289,13 @@ class Run:
         else:
             epoch.settle()
             self._seam(epoch.position)
-        self._finish()
+        self._between.finish(self.position)
 
     def _end(self) -> None:
         if not self._begun:
             return history.finished(self._found, self.epochs, self.say)
-        self._finish()
+        self._between.finish(self.position)
         self.say(f"Finished: all {self.epochs} epochs are done, saved in {self.shelf.checkpoint}")
-
-    def _finish(self) -> None:
-        """Leave with the newest state on the disk, or with the exit code that says it is not; tries once more."""
-        self._ready()
-        self.world.led(partial(self._writer.finish, self.position, self._tree))
-        if self.world.led(lambda: self._writer.failed):
-            raise Stopped(UNSAVED)
-
-    def _how(self, error: BaseException | None) -> str:
-        if isinstance(error, Stopped):
-            return f"stopped by {self._notice.name or 'a disk that did not take the last state'}"
-        if error is not None:
-            return f"{type(error).__name__}: {error}"
-        return "finished" if self.finished else "left"
 
     def _sow(self, purpose: seeds.For, position: Position) -> None:
         seeds.sow(self.seed, purpose, position.epoch, position.batch, 0)

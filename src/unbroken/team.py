@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
-import torch
 from torch import nn
 
 from . import parallel, seeds
@@ -30,8 +29,7 @@ class Team:
     def __init__(self, world: World, feed: Feed, seed: int, virtual: int) -> None:
         self.world = world
         self._feed, self._seed, self._accord = feed, seed, Accord(world)
-        self._shares = Shares(world.rank, world.size, virtual)
-        self._shares.check(feed.batch_size)
+        self._shares = Shares(feed.batch_size, world.rank, world.size, virtual)
         self._pieces = Pieces(self._shares) if virtual else None
         self._part, self._models = parallel.Share(), list[nn.Module]()
         self._counts, self._samples, self._position = [1], 1, Position()
@@ -39,7 +37,7 @@ class Team:
     def model(self, model: nn.Module, options: dict[str, Any]) -> nn.Module:
         """The model as the loop is to call it; the same weights in every process."""
         self._models.append(model)
-        self.world.alike([*model.parameters(), *model.buffers()])
+        self.world.follow([*model.parameters(), *model.buffers()])
         if self._pieces is not None:
             self._pieces.modules.append(model)
             return model
@@ -55,7 +53,9 @@ class Team:
         if self._shares.pieces > 1:
             self._count(means)
         batch = next(stream) if self._pieces is None else [next(stream) for _ in self._shares.mine]
-        self._sow(self.world.rank if self._pieces is None else self._shares.pieces)  # the fetch has sown for its samples
+        self._sow(
+            self.world.rank if self._pieces is None else self._shares.pieces
+        )  # the fetch has sown for its samples
         return batch
 
     def _count(self, means: Means) -> None:
@@ -80,7 +80,7 @@ class Team:
     def level(self) -> None:
         """After the batches of an epoch: the buffers of all models as the lead has them, so that all measure alike."""
         if self.world.size > 1:
-            self.world.alike([buffer for model in self._models for buffer in model.buffers()])
+            self.world.follow([buffer for model in self._models for buffer in model.buffers()])
 
     def agree(self, notice: Notice, given: bool, save: Callable[[], bool], soon: bool = False) -> bool:
         """Whether all save at this seam; a notice to stop that one was given is every one's. Asked now and then."""
@@ -94,7 +94,7 @@ class Team:
         return bool(wanted) and not code
 
     def same(self, parts: Iterable[object]) -> None:
-        """Before a save, for which the lead speaks: refuse gradients that are not the same everywhere. Raises Misuse."""
+        """Before a save, for which the lead speaks: refuse gradients that differ. Raises Misuse."""
         if self.world.size == 1:
             return
         kept = [g for part in parts if isinstance(part, Gradients) for g in part.state_dict().values() if g is not None]
