@@ -1,14 +1,16 @@
 """A model that several processes train together: DistributedDataParallel, with the same bits after every start"""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
+from torch.distributed import GradBucket  # pyright: ignore[reportPrivateImportUsage]
+from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
 
+from . import ranks
 from .errors import Misuse
 
 
@@ -24,35 +26,30 @@ def wrapped(model: nn.Module, share: Share, options: dict[str, Any]) -> Distribu
     if options.get("static_graph"):
         raise Misuse("parallel(static_graph=True): its first backward pass decides about all others, and is not yours")
     device = next(model.parameters()).device
-    ids = [device.index] if device.type == "cuda" else None
-    parallel = DistributedDataParallel(model, **{"device_ids": ids, **options})
+    where: Any = {"device_ids": [device.index]} if device.type == "cuda" else {}
+    parallel: Any = DistributedDataParallel(model, **{**where, **options})
     parallel.register_comm_hook(share, _reduced)
-    _settle(parallel)
+    _settle(parallel, model)
     return parallel
 
 
 def bare(part: object) -> object:
     """The module that was wrapped; anything else as it is."""
-    return part.module if isinstance(part, DistributedDataParallel) else part
+    whole: Any = part
+    return whole.module if isinstance(part, DistributedDataParallel) else part
 
 
-def buffers(parts: Iterable[object]) -> list[torch.Tensor]:
-    """The buffers of the modules among these, such as BatchNorm's running statistics."""
-    return [buffer for part in parts if isinstance(part, nn.Module) for buffer in part.buffers()]
-
-
-def _reduced(share: Share, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+def _reduced(share: Share, bucket: GradBucket) -> Future[torch.Tensor]:
     """Add up the gradients of a bucket, each weighted by its process's part of the samples."""
-    work: Any = dist.all_reduce(bucket.buffer().mul_(share.part), async_op=True)
-    return work.get_future().then(lambda done: done.value()[0])
+    return ranks.summed(bucket.buffer().mul_(share.part))
 
 
-def _settle(parallel: DistributedDataParallel) -> None:
+def _settle(parallel: DistributedDataParallel, model: nn.Module) -> None:
     """Let it build its final buckets now. It rebuilds them after its first backward pass, in the order in which
     gradients came, and from three processes on that changes the order of their sums: a resumed run would differ in its
     first step. So the first pass is one of our own, whose order is that of the parameters in every session."""
-    trained = [p for p in parallel.module.parameters() if p.requires_grad]
-    with _forward(parallel.module, lambda: torch.stack([p.abs().sum().float() for p in trained]).sum()):
+    trained = [p for p in model.parameters() if p.requires_grad]
+    with _forward(model, lambda: torch.stack([p.abs().sum().float() for p in trained]).sum()):
         for _ in range(2):  # the second one's beginning is when they are rebuilt
             parallel().backward()
     for parameter in trained:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
+from .ranks import World
 from .shares import Shares
 
 
@@ -54,9 +54,9 @@ class Pieces:
     A buffer of whole numbers is taken as the last piece leaves it: all count alike.
     """
 
-    def __init__(self, shares: Shares) -> None:
+    def __init__(self, shares: Shares, world: World) -> None:
         self.modules: list[nn.Module] = []
-        self._shares = shares
+        self._shares, self._world = shares, world
 
     def over(
         self, batch: Sequence[Any], counts: Sequence[int], samples: int, sow: Callable[[int], None]
@@ -70,7 +70,7 @@ class Pieces:
             sow(number)
             yield piece
             tree.add(0, number, self._taken(start, count / samples))
-        self._give(_everywhere(tree, self._shares), before, start)
+        self._give(_everywhere(tree, self._shares, self._world), before, start)
         sow(self._shares.pieces)
 
     @property
@@ -100,7 +100,7 @@ class Pieces:
     def _give(self, total: _Vector, before: list[Tensor | None], start: list[Tensor]) -> None:
         there, *tensors = total.tensors
         grads, moved = tensors[: len(before)], tensors[len(before) :]
-        for parameter, grad, old, known in zip(self._parameters, grads, before, there.tolist(), strict=True):
+        for parameter, grad, old, known in zip(self._parameters, grads, before, there, strict=True):
             parameter.grad = old if not known else grad if old is None else old.add_(grad)
         for (buffer, value), move in zip(self._real(start), moved, strict=True):
             buffer.copy_(value + move)
@@ -122,38 +122,31 @@ class _Vector:
         return self
 
 
-def _everywhere(tree: Tree[_Vector], shares: Shares) -> _Vector:
+def _everywhere(tree: Tree[_Vector], shares: Shares, world: World) -> _Vector:
     """The sum of all pieces, in every process."""
-    if len(shares.owners) == 1:
+    if world.size == 1:
         return tree.total()
     mine = [value.tensors for _, _, value in tree.roots]
     total = list(mine[0])
-    for dtype, device in {(t.dtype, t.device): None for t in total}:
-        places = [i for i, t in enumerate(total) if (t.dtype, t.device) == (dtype, device)]
-        rows = torch.stack([torch.cat([root[i].reshape(-1) for i in places]) for root in mine])
-        parts = _summed(rows, shares).split([total[i].numel() for i in places])
-        for i, part in zip(places, parts, strict=True):
-            total[i] = part.view(total[i].shape)
+    for kind in {(t.dtype, t.device): None for t in total}:  # those of one kind travel together
+        places = [i for i, t in enumerate(total) if (t.dtype, t.device) == kind]
+        whole = _summed(torch.stack([torch.cat([root[i].reshape(-1) for i in places]) for root in mine]), shares, world)
+        for i in places:
+            count = total[i].numel()
+            total[i], whole = whole[:count].view(total[i].shape), whole[count:]
     return _Vector(total)
 
 
-def _summed(rows: Tensor, shares: Shares) -> Tensor:
+def _summed(rows: Tensor, shares: Shares, world: World) -> Tensor:
     """The sum over the roots of all processes: rows [this process's roots, n] -> [n]."""
     nodes = [_roots(owned) for owned in shares.owners]
-    size, n = len(nodes), rows.shape[1]
-    slices = nn.functional.pad(rows, (0, -n % size)).view(len(rows), size, -1)
-    width = slices.shape[2] * slices.element_size()
-    received = torch.empty(sum(map(len, nodes)), slices.shape[2], dtype=rows.dtype, device=rows.device)
-    dist.all_to_all_single(
-        received.view(torch.uint8).view(-1), slices.transpose(0, 1).contiguous().view(torch.uint8).view(-1),
-        [width * len(each) for each in nodes], [width * len(rows)] * size,
-    )  # fmt: skip
+    n = rows.shape[1]
+    slices = nn.functional.pad(rows, (0, -n % world.size)).view(len(rows), world.size, -1)
+    received = world.exchange(slices.transpose(0, 1), [len(each) for each in nodes])
     tree = Tree[Tensor]()
     for (level, number), row in zip((node for each in nodes for node in each), received, strict=True):
         tree.add(level, number, row)
-    whole = torch.empty(size, slices.shape[2], dtype=rows.dtype, device=rows.device)
-    dist.all_gather(list(whole), tree.total())
-    return whole.view(-1)[:n]
+    return world.rows(tree.total()).view(-1)[:n]
 
 
 def _roots(owned: range) -> list[tuple[int, int]]:

@@ -15,11 +15,13 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
-import torch.distributed as dist
+from torch import distributed
+from torch.futures import Future
 
 from .errors import Error, Misuse, Stopped
 
 T = TypeVar("T")
+dist: Any = distributed  # most of it is not typed
 CHUNK = 1 << 24  # bytes that are sent together
 FAILED = 2  # the exit code of an error that a person can mend
 
@@ -84,9 +86,24 @@ class World:
         dist.all_gather_object(told, value)
         return told
 
+    def exchange(self, sent: torch.Tensor, taken: Sequence[int]) -> torch.Tensor:
+        """Block r of what is sent goes to process r, from which so many rows are taken: [size, k, n] -> [taken, n]."""
+        _, mine, n = sent.shape
+        received = sent.new_empty(sum(taken), n)
+        width = n * sent.element_size()
+        counts = ([width * rows for rows in taken], [width * mine] * self.size)
+        dist.all_to_all_single(_bytes(received), _bytes(sent.contiguous()), *counts)
+        return received
+
+    def rows(self, mine: torch.Tensor) -> torch.Tensor:
+        """Everybody's row, in the order of processes: [n] -> [size, n]."""
+        every = mine.new_empty(self.size, len(mine))
+        dist.all_gather(list(every), mine)
+        return every
+
     def most(self, numbers: Sequence[int]) -> list[int]:
         """Of each number the largest that any process says; the cheapest of all exchanges."""
-        told = torch.tensor(numbers)
+        told: Any = torch.tensor(numbers)
         dist.all_reduce(told, dist.ReduceOp.MAX)
         return told.tolist()
 
@@ -105,6 +122,12 @@ class World:
                 raise Misuse(f"process {self.rank} was started with {what} than process 0: give all the same command")
 
         self.each(compare)
+
+
+def summed(tensor: torch.Tensor) -> Future[torch.Tensor]:
+    """Begin to add up a tensor over all processes, in place: what DistributedDataParallel waits for."""
+    future: Future[list[torch.Tensor]] = dist.all_reduce(tensor, async_op=True).get_future()
+    return future.then(lambda done: done.value()[0])
 
 
 @contextmanager
@@ -151,7 +174,7 @@ def _tell(value: Any, code: int) -> None:
     file = io.BytesIO()
     _Sender(file, tensors).dump(value)
     dist.broadcast_object_list([code, file.getvalue(), [(t.dtype, t.shape) for t in tensors]], 0)
-    _send([t.contiguous().reshape(-1).view(torch.uint8) for t in tensors])
+    _send([_bytes(t.contiguous()) for t in tensors])
 
 
 def _heard() -> Any:
@@ -161,7 +184,7 @@ def _heard() -> Any:
     if code:
         raise Stopped(code)
     tensors = [torch.empty(shape, dtype=dtype) for dtype, shape in heads]
-    _send([t.reshape(-1).view(torch.uint8) for t in tensors])
+    _send([_bytes(t) for t in tensors])
     return _Receiver(io.BytesIO(words), tensors).load()
 
 
@@ -175,8 +198,14 @@ def _send(pieces: list[torch.Tensor]) -> None:
         if len(whole):
             dist.broadcast(whole, 0)
         if len(group) > 1:
-            for piece, content in zip(group, whole.split([len(p) for p in group]), strict=True):
-                piece.copy_(content)
+            for piece in group:
+                piece.copy_(whole[: len(piece)])
+                whole = whole[len(piece) :]
+
+
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """The same memory, flat."""
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 class _Sender(pickle.Pickler):

@@ -115,8 +115,7 @@ class Run:
             self.position = self._found.position if self._found else Position()
             notice = Notice(stack.enter_context(signals.heeded()), self._stops)
             facts = {"seed": self.seed, **self._told}
-            of = {"parts": self._parts, "facts": facts, "batches": self.feed.batches}
-            self._between = Seam(self._team, self._story, self._writer, notice, **of)
+            self._between = Seam(self._team, self._story, self._writer, notice, parts=self._parts, facts=facts)
             self._stack = stack.pop_all()
         seeds.sow(self.seed, seeds.For.BIRTH)
         self._entered = True
@@ -232,6 +231,7 @@ class Run:
 
     def _begin(self) -> None:
         """Load the past, then take possession of the work dir; what does not fit changes nothing there."""
+        self._team.check(self._parts)
         lines = self.world.each(partial(resume.start, self._parts, self._found, self._init_from))
         if self._found is not None:
             self._story.means.load_state_dict(self._found.tree["means"])
@@ -255,7 +255,6 @@ class Run:
     # ---- the seam
 
     def _seam(self, position: Position) -> None:
-        """Between two batches, where the whole state is true at once; saving and stopping happen here and only here."""
         if position != self.position:
             self.position = position
             self._story.batch_done(position, self.feed.epoch_size)

@@ -23,15 +23,15 @@ class Seam:
     """What becomes of a run where its whole state is true at once. Every process passes it with the same position; the
     lead alone writes.
 
-    parts: what is kept. facts: what a state says of its run beside them. batches: of an epoch.
+    parts: what is kept. facts: what a state says of its run beside them.
     """
 
     def __init__(
         self, team: Team, story: Story, writer: Writer, notice: Notice, *, parts: Mapping[str, Stateful],
-        facts: Mapping[str, Any], batches: int,
+        facts: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self._team, self._world, self._story, self._writer, self._notice = team, team.world, story, writer, notice
-        self._parts, self._facts, self._batches = parts, facts, batches
+        self._parts, self._facts = parts, facts
 
     def begin(self, position: Position, epochs: int, there: bool) -> None:
         """In the lead: begin with this state, which is on the disk already or is put there. Raises Unwritable."""
@@ -88,7 +88,7 @@ class Seam:
     def _stand(self, position: Position) -> bool:
         """Save while there is time, and say where the run stands; whether its last state is lost."""
         self._writer.finish(position, self._tree(position), within=self._notice.left())
-        self._story.say(f"Stopped by {self._notice.name}: {self._writer.standing(position, self._batches)}")
+        self._story.say(f"Stopped by {self._notice.name}: {self._writer.standing(position, self._team.batches)}")
         if self._notice.name == "SIGUSR1":
             slurm.requeue(self._story.say)
         return self._writer.failed

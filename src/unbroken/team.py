@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
 
 from . import parallel, seeds
 from .accord import Accord, Wish
@@ -30,9 +31,14 @@ class Team:
         self.world = world
         self._feed, self._seed, self._accord = feed, seed, Accord(world)
         self._shares = Shares(feed.batch_size, world.rank, world.size, virtual)
-        self._pieces = Pieces(self._shares) if virtual else None
+        self._pieces = Pieces(self._shares, world) if virtual else None
         self._part, self._models = parallel.Share(), list[nn.Module]()
         self._counts, self._samples, self._position = [1], 1, Position()
+
+    @property
+    def batches(self) -> int:
+        """Batches in an epoch."""
+        return self._feed.batches
 
     def model(self, model: nn.Module, options: dict[str, Any]) -> nn.Module:
         """The model as the loop is to call it; the same weights in every process."""
@@ -42,6 +48,18 @@ class Team:
             self._pieces.modules.append(model)
             return model
         return parallel.wrapped(model, self._part, options) if self.world.size > 1 else model
+
+    def check(self, parts: Mapping[str, object]) -> None:
+        """Refuse optimizers of models that nobody shares: each process would train its own. Raises Misuse."""
+        if self._shares.pieces == 1:
+            return
+        shared = {id(p) for model in self._models for p in model.parameters()}
+        for name, part in parts.items():
+            groups = part.param_groups if isinstance(part, Optimizer) else []
+            if any(id(p) not in shared for group in groups for p in group["params"]):
+                raise Misuse(
+                    f"keep({name}=…) trains what no run.parallel(model) shares: each process would go its own way"
+                )
 
     def stream(self, position: Position, epochs: int) -> Generator[Any]:
         """This process's shares of all batches from a position on."""
