@@ -26,26 +26,24 @@ class Accord:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._left, self._asked, self._at = 1, 1, time.monotonic()
+        self._left, self._passed, self._cost, self._at = 1, 0, 0.0, time.monotonic()
 
     def due(self, soon: bool = False) -> bool:
         """Whether to ask at this seam; true at the same one in all processes."""
-        self._left -= 1
+        self._left, self._passed = self._left - 1, self._passed + 1
         return soon or self._left <= 0
 
     def reached(self, mine: Wish) -> Wish:
         """What all do: stop when one wants to, save when the lead wants to."""
         began = time.monotonic()
         *wish, self._left = self._world.most([*mine, self._batches(began)])
-        self._asked, self._at = self._left, time.monotonic()
+        self._passed, self._at = 0, time.monotonic()
         self._cost = self._at - began
         return Wish(*wish)
-
-    _cost = 0.0
 
     def _batches(self, now: float) -> int:
         """The number of batches until the next question, in the lead's eyes."""
         if not self._world.lead:
             return 0
-        each = (now - self._at) / self._asked or 1e-6
+        each = max((now - self._at) / self._passed, 1e-6)
         return max(1, min(int(LATEST / each), int(self._cost / SHARE / each) + 1))

@@ -1,23 +1,23 @@
-"""A model that several processes train together: DistributedDataParallel, with the same bits after every start"""
+"""A model that several processes train together, with the same bits after every start"""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
-from torch.distributed import GradBucket  # pyright: ignore[reportPrivateImportUsage]
-from torch.futures import Future
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from . import ranks
 from .errors import Misuse
 
 
 class Share:
-    """The part of the global batch that this process computes: what its gradients count."""
+    """What this process's gradients count in DDP's mean over all: its part of the samples times the number of them."""
 
-    part = 1.0
+    weight = 1.0
+
+    def scaled(self, grad: Tensor) -> Tensor:
+        return grad if self.weight == 1.0 else grad * self.weight
 
 
 def wrapped(model: nn.Module, share: Share, options: dict[str, Any]) -> DistributedDataParallel:
@@ -28,7 +28,9 @@ def wrapped(model: nn.Module, share: Share, options: dict[str, Any]) -> Distribu
     device = next(model.parameters()).device
     where: Any = {"device_ids": [device.index]} if device.type == "cuda" else {}
     parallel: Any = DistributedDataParallel(model, **{**where, **options})
-    parallel.register_comm_hook(share, _reduced)
+    trained: Any = _trained(model)
+    for parameter in trained:
+        parameter.register_hook(share.scaled)
     _settle(parallel, model)
     return parallel
 
@@ -39,16 +41,11 @@ def bare(part: object) -> object:
     return whole.module if isinstance(part, DistributedDataParallel) else part
 
 
-def _reduced(share: Share, bucket: GradBucket) -> Future[torch.Tensor]:
-    """Add up the gradients of a bucket, each weighted by its process's part of the samples."""
-    return ranks.summed(bucket.buffer().mul_(share.part))
-
-
 def _settle(parallel: DistributedDataParallel, model: nn.Module) -> None:
     """Let it build its final buckets now. It rebuilds them after its first backward pass, in the order in which
     gradients came, and from three processes on that changes the order of their sums: a resumed run would differ in its
     first step. So the first pass is one of our own, whose order is that of the parameters in every session."""
-    trained = [p for p in model.parameters() if p.requires_grad]
+    trained = _trained(model)
     with _forward(model, lambda: torch.stack([p.abs().sum().float() for p in trained]).sum()):
         for _ in range(2):  # the second one's beginning is when they are rebuilt
             parallel().backward()
@@ -56,8 +53,12 @@ def _settle(parallel: DistributedDataParallel, model: nn.Module) -> None:
         parameter.grad = None
 
 
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if p.requires_grad]
+
+
 @contextmanager
-def _forward(module: nn.Module, act: Callable[[], torch.Tensor]) -> Generator[None]:
+def _forward(module: nn.Module, act: Callable[[], Tensor]) -> Generator[None]:
     """Let a module do something else when it is called."""
     own = vars(module).get("forward")
     module.forward = act

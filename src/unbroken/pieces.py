@@ -1,4 +1,4 @@
-"""The same bits on any number of processes: a batch is always computed as the same pieces, summed in the same tree
+"""The same bits on any number of processes: the same pieces, summed in the same tree
 
 EasyScale (Li et al., SC 2023) showed the idea: logical workers, whose results do not depend on the machines beneath.
 Piece 2i and piece 2i + 1 are added, then these sums in pairs, and so on. Pairs that live in one process are added

@@ -16,13 +16,13 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch import distributed
-from torch.futures import Future
 
 from .errors import Error, Misuse, Stopped
 
 T = TypeVar("T")
 dist: Any = distributed  # most of it is not typed
 CHUNK = 1 << 24  # bytes that are sent together
+_groups: list[Any] = []  # kept: a model in DDP that lets go of the last one waits, with python's lock, for its threads
 FAILED = 2  # the exit code of an error that a person can mend
 
 
@@ -124,12 +124,6 @@ class World:
         self.each(compare)
 
 
-def summed(tensor: torch.Tensor) -> Future[torch.Tensor]:
-    """Begin to add up a tensor over all processes, in place: what DistributedDataParallel waits for."""
-    future: Future[list[torch.Tensor]] = dist.all_reduce(tensor, async_op=True).get_future()
-    return future.then(lambda done: done.value()[0])
-
-
 @contextmanager
 def joined(patience: float) -> Generator[World]:
     """Join the processes that torchrun started; alone where it started none. A group that is there already is used,
@@ -161,6 +155,7 @@ def _join(patience: float) -> None:
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend, timeout=timedelta(seconds=patience))
+    _groups.append(dist.group.WORLD)
 
 
 def _code(error: BaseException) -> int:

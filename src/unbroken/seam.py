@@ -13,7 +13,7 @@ from .position import Position
 from .state import Stateful
 from .stop import Notice
 from .story import Story
-from .team import Team
+from .team import Agreed, Team
 from .writer import Writer
 
 UNSAVED = 74  # the exit code of a run whose last state could not be written (EX_IOERR of sysexits.h)
@@ -40,11 +40,12 @@ class Seam:
 
     def passed(self, position: Position) -> None:
         """Save where that is due, and stop where that was wished for. Raises Stopped."""
-        if self._agreed(self._writer.overdue):
+        stop, save = self._agreed(self._writer.overdue)
+        if save:
             self._gather()
             if self._world.lead:
                 self._writer.save(position, self._tree(position))
-        if self._notice.code:
+        if stop:
             self._stop(position)
 
     def commit(self, position: Position, *, last: bool) -> None:
@@ -52,8 +53,7 @@ class Seam:
         self._gather()
         if self._world.lead:
             self._writer.commit(position, self._tree(position), last=last)
-        self._agreed(lambda: False, soon=True)
-        if self._notice.code and not last:
+        if self._agreed(lambda: False, soon=True).stop and not last:
             self._stop(position)
 
     def finish(self, position: Position) -> None:
@@ -70,8 +70,7 @@ class Seam:
             return f"{type(error).__name__}: {error}"
         return "finished" if finished else "left"
 
-    def _agreed(self, save: Callable[[], bool], soon: bool = False) -> bool:
-        """Whether to save here; the notice to stop is heard on the way."""
+    def _agreed(self, save: Callable[[], bool], soon: bool = False) -> Agreed:
         return self._team.agree(self._notice, self._notice.given(self._writer.cost), save, soon)
 
     def _gather(self) -> None:

@@ -1,4 +1,4 @@
-"""How a global batch is cut: into one piece for each process, or into a fixed number whoever computes them"""
+"""How a global batch is cut: a piece for each process, or a fixed number whoever computes them"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The processes of a run: how they share every batch, the models they train together, what they do at the same seam"""
+"""The processes of a run: how they share every batch and the models that they train together"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 from torch.optim import Optimizer
@@ -21,6 +21,13 @@ from .state import Gradients
 from .stop import Notice
 
 
+class Agreed(NamedTuple):
+    """Whether all stop at a seam, and whether all save there and go on."""
+
+    stop: bool
+    save: bool
+
+
 class Team:
     """One process's view of all that train the run. virtual: pieces of a batch, whoever computes them; 0 for none.
 
@@ -32,7 +39,7 @@ class Team:
         self._feed, self._seed, self._accord = feed, seed, Accord(world)
         self._shares = Shares(feed.batch_size, world.rank, world.size, virtual)
         self._pieces = Pieces(self._shares, world) if virtual else None
-        self._part, self._models = parallel.Share(), list[nn.Module]()
+        self._share, self._models = parallel.Share(), list[nn.Module]()
         self._counts, self._samples, self._position = [1], 1, Position()
 
     @property
@@ -47,7 +54,7 @@ class Team:
         if self._pieces is not None:
             self._pieces.modules.append(model)
             return model
-        return parallel.wrapped(model, self._part, options) if self.world.size > 1 else model
+        return parallel.wrapped(model, self._share, options) if self.world.size > 1 else model
 
     def check(self, parts: Mapping[str, object]) -> None:
         """Refuse optimizers of models that nobody shares: each process would train its own. Raises Misuse."""
@@ -81,7 +88,7 @@ class Team:
         self._samples = self._feed.size(self._position.batch)
         self._counts = self._shares.counts(self._samples)
         means.samples = sum(self._counts)
-        self._part.part = means.samples / self._samples
+        self._share.weight = means.samples * self.world.size / self._samples
 
     def pieces(self, batch: Any, means: Means) -> Iterator[Any]:
         """What to compute of a batch, one after another."""
@@ -100,16 +107,16 @@ class Team:
         if self.world.size > 1:
             self.world.follow([buffer for model in self._models for buffer in model.buffers()])
 
-    def agree(self, notice: Notice, given: bool, save: Callable[[], bool], soon: bool = False) -> bool:
-        """Whether all save at this seam; a notice to stop that one was given is every one's. Asked now and then."""
+    def agree(self, notice: Notice, given: bool, save: Callable[[], bool], soon: bool = False) -> Agreed:
+        """What all do at this seam; a notice to stop that one was given is every one's. Asked now and then."""
         if self.world.size == 1:
-            return not given and save()
+            return Agreed(given, not given and save())
         if not self._accord.due(soon):
-            return False
+            return Agreed(False, False)
         code, wanted, ago = self._accord.reached(Wish(notice.code, self.world.lead and save(), notice.ago))
         if code:
             notice.heed(code, ago)
-        return bool(wanted) and not code
+        return Agreed(code > 0, wanted > 0 and not code)
 
     def same(self, parts: Iterable[object]) -> None:
         """Before a save, for which the lead speaks: refuse gradients that differ. Raises Misuse."""

@@ -1,0 +1,103 @@
+"""The processes of a run, and what they share"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import unbroken
+from tests.unbroken import tiny, worlds
+from unbroken.errors import Misuse
+from unbroken.ranks import World
+from unbroken.team import Team
+
+
+def test_an_optimizer_whose_model_nobody_shares_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match=r"keep\(optimizer=…\) trains what no run.parallel\(model\) shares"):
+        tiny.train(tmp_path, virtual_ranks=2)
+
+
+def test_alone_a_model_is_itself_and_a_batch_its_only_piece(tmp_path: Path) -> None:
+    with unbroken.Run(str(tmp_path), tiny.feed(), epochs=1) as run:
+        model, optimizer, _ = tiny.parts()
+        assert run.parallel(model) is model
+        run.keep(model=model, optimizer=optimizer)
+        for epoch in run:
+            for batch in epoch:
+                assert list(run.pieces(batch)) == [batch]
+
+
+def test_a_model_is_shared_before_the_loop(tmp_path: Path) -> None:
+    with unbroken.Run(str(tmp_path), tiny.feed(), epochs=1) as run:
+        run.keep(model=tiny.parts()[0])
+        for epoch in run:
+            with pytest.raises(Misuse, match=r"parallel\(model\): inside the with block, and before the loop"):
+                run.parallel(nn.Linear(1, 1))
+            list(epoch)
+
+
+def test_pieces_of_one_batch_are_the_batch() -> None:
+    team = Team(World(), tiny.feed(), seed=0, virtual=2)
+    assert team.batches == 5
+    with pytest.raises(Misuse, match="2 samples cannot be cut into 3 pieces"):
+        Team(World(), tiny.feed(), seed=0, virtual=3)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_every_process_sees_its_share_of_the_same_batches_in_the_same_order(workers: int, tmp_path: Path) -> None:
+    alone = _seen(worlds.good(1, seeing, str(tmp_path / "1"), workers))
+    assert _seen(worlds.good(2, seeing, str(tmp_path / "2"), workers)) == alone
+    assert len(alone) == 2 * 10
+
+
+def seeing(folder: str, workers: int) -> None:
+    with unbroken.Run(folder, tiny.feed(workers=workers), epochs=2) as run:
+        run.keep(model=run.parallel(nn.Linear(1, 1)))
+        for epoch in run:
+            for batch in epoch:
+                for sample in batch.tolist():
+                    print(f"seen {epoch.step} {sample}")
+
+
+def _seen(outs: list[str]) -> list[tuple[str, ...]]:
+    """The samples of all processes, step by step, each with its random numbers."""
+    return sorted(match.groups() for out in outs for match in re.finditer(r"seen (\d+) (.*)", out))
+
+
+def test_gradients_that_differ_between_processes_are_refused_where_a_state_is_taken(tmp_path: Path) -> None:
+    ended = worlds.run(2, unsynced, str(tmp_path))
+    assert "the kept gradients differ between the processes at a seam" in ended[0].out + ended[1].out
+    assert all(each.code == 1 for each in ended)
+
+
+def unsynced(folder: str) -> None:
+    with unbroken.Run(folder, tiny.feed(), epochs=1, save=unbroken.Every(minutes=1e-9)) as run:
+        net = nn.Linear(4, 1, dtype=torch.float64)
+        model: Any = run.parallel(net)
+        run.keep(model=net, gradients=unbroken.Gradients(net))
+        for epoch in run:
+            for batch in epoch:
+                with model.no_sync():
+                    model(batch).mean().backward()
+
+
+def test_after_an_epoch_all_measure_with_the_same_running_statistics(tmp_path: Path) -> None:
+    outs = worlds.good(2, measuring, str(tmp_path))
+    first, second = (re.findall(r"measured (.*)", out) for out in outs)
+    assert first == second
+    assert len(first) == 2
+
+
+def measuring(folder: str) -> None:
+    feed = unbroken.Feed(tiny.Noisy(), batch_size=4)
+    with unbroken.Run(folder, feed, epochs=2) as run:
+        net = nn.BatchNorm1d(4, dtype=torch.float64)
+        model = run.parallel(net)
+        run.keep(model=net)
+        for epoch in run:
+            for batch in epoch:
+                model(batch).sum().backward()
+            print("measured", net.running_mean.tolist() if net.running_mean is not None else None)
