@@ -36,6 +36,10 @@ class Settings:
     """Stop, saved, once this file is there."""
     max_hours: float | None = None
     """Stop, saved, before so many hours have passed."""
+    virtual_ranks: int = 0
+    """Compute every batch as so many pieces: the same bits from any number of processes up to that. 0: one for each."""
+    patience: float = 600.0
+    """Seconds that the processes of a torchrun wait for one of them before they take it for lost."""
     n_epochs: int = 3000
     """Epochs in all. Another number on resume wants --extend."""
     extend: Literal["hold", "stretch", "restart"] | None = None
@@ -89,16 +93,18 @@ class Settings:
 
     def record(self) -> dict[str, Any]:
         """What is recorded at birth: all but what belongs to a single start."""
-        return {k: v for k, v in asdict(self).items() if k not in ONCE}
+        return {k: v for k, v in asdict(self).items() if k not in ONCE and (v or k not in YOUNG)}
 
 
 ONCE = (
     "work_dir", "resume", "init_from", "extend", "allow", "explain", "grace", "stop_file", "max_hours", "legs_before",
 )  # fmt: skip
 """What belongs to a single start."""
+YOUNG = ("virtual_ranks",)
+"""What older runs do not record: left out while it is off."""
 FREE = (
     "num_workers", "n_epochs", "legs", "data", "snapshot_every", "snapshots_kept", "save_minutes", "save_stall",
-    "background", "log_every",
+    "background", "log_every", "patience",
 )  # fmt: skip
 """What cannot change the numbers, or is told elsewhere: the length by --extend, the data by their fingerprint."""
 DERIVED = {"fingerprint", "samples", "epoch_size", "machine"}
@@ -129,7 +135,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
 
 def _recorded(recorded: dict[str, Any], where: str) -> Settings:
     known = {f.name for f in fields(Settings)} - set(ONCE)
-    if missing := known - recorded.keys() - set(FREE):  # a free one may be younger than the run
+    if missing := known - recorded.keys() - {*FREE, *YOUNG}:  # which may be younger than the run
         raise Mistake(f"{where} is of another program's run: it records no {', '.join(sorted(missing))}")
     legs = tuple((a, b) for a, b in recorded["legs"])  # JSON knows lists only
     return replace(Settings(), **{**{name: recorded[name] for name in known & recorded.keys()}, "legs": legs})
@@ -171,11 +177,13 @@ def _usable(settings: Settings) -> Settings:
     for name in ("n_epochs", "batch_size", "width", "latents", "snapshot_every", "log_every"):
         if getattr(settings, name) < 1:
             raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 1")
-    for name in ("seed", "num_workers", "lr_end", "weight_decay", "kl_weight", "kl_warmup"):
+    for name in ("seed", "num_workers", "virtual_ranks", "lr_end", "weight_decay", "kl_weight", "kl_warmup"):
         if getattr(settings, name) < 0:
             raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 0")
     if not settings.lr > 0 or not settings.save_minutes > 0:
         raise Mistake(f"--lr {settings.lr} and --save-minutes {settings.save_minutes}: more than 0")
+    if settings.patience < 1:
+        raise Mistake(f"--patience {settings.patience}: at least 1 second")
     usable_device(settings.device)
     allow = tuple(name.replace("-", "_").lstrip("_") for name in settings.allow)
     if unknown := set(allow) - set(settings.record()) - DERIVED - unbroken.environment().keys():

@@ -8,7 +8,7 @@ from torch import Tensor
 import unbroken
 from perpart import graspset
 from perpart.dataset import Contacts, fingerprint
-from perpart.errors import told
+from perpart.errors import Mistake, told
 from perpart.losses import objective
 from perpart.metrics import evaluate
 from perpart.model import ContactCVAE
@@ -43,8 +43,11 @@ def train(settings: Settings) -> None:
         snapshots=unbroken.Keep(settings.snapshot_every, settings.snapshots_kept),
         stop=unbroken.Stop(settings.stop_file, settings.max_hours, settings.grace),
         log_every=settings.log_every, summaries=True, explain=settings.explain,
+        virtual_ranks=settings.virtual_ranks, patience=settings.patience,
     ) as run:  # fmt: skip
+        device = own(device, run)
         model = ContactCVAE(settings.width, settings.points, settings.latents).to(device)
+        shared = run.parallel(model)
         # Fused, foreach and plain Adam round differently: the choice is pinned, not left to the device.
         optimizer = torch.optim.Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True)
         scheduler = Schedule(
@@ -57,14 +60,24 @@ def train(settings: Settings) -> None:
         for epoch in run:
             model.train()
             for items in epoch:
-                batch = to(device, items)
                 scheduler.step(epoch.progress)
-                losses = objective(model(batch), batch, kl_weight(settings, epoch.progress))
                 optimizer.zero_grad()
-                losses["loss"].backward()
+                for piece in run.pieces(items):
+                    batch = to(device, piece)
+                    losses = objective(shared(batch), batch, kl_weight(settings, epoch.progress))
+                    losses["loss"].backward()
+                    run.log(losses, lr=scheduler.lr)
                 optimizer.step()
-                run.log(losses, lr=scheduler.lr)
             run.log(valid=evaluate(model, unseen, device))
+
+
+def own(device: torch.device, run: unbroken.Run) -> torch.device:
+    """Each of several processes computes in a GPU of its own. Raises Mistake where all are sent to one."""
+    if run.world.size == 1 or device.type == "cpu":
+        return device
+    if device.index is not None:
+        raise Mistake(f"--device {device} with {run.world.size} processes: say cuda, and each takes a GPU of its own")
+    return run.world.device
 
 
 def kl_weight(settings: Settings, progress: float) -> float:

@@ -60,7 +60,7 @@ class World:
         except BaseException as error:
             _tell(None, _code(error))
             raise
-        _tell(value, 0)
+        _tell(value, None)
         return value
 
     def each(self, act: Callable[[], T]) -> T:
@@ -71,11 +71,12 @@ class World:
             value, error = act(), None
         except Exception as reason:
             value, error = None, reason
-        codes = self.gather(_code(error) if error else 0)
-        if error and not any(codes[: self.rank]):
+        codes = self.gather(_code(error) if error else None)
+        failed = [code for code in codes if code is not None]
+        if error and failed and codes.index(failed[0]) == self.rank:
             raise error
-        if any(codes):
-            raise Stopped(next(filter(None, codes)))
+        if failed:
+            raise Stopped(failed[0])
         return cast(T, value)
 
     def gather(self, value: T) -> list[T]:
@@ -119,7 +120,8 @@ class World:
 
         def compare() -> None:
             if value != leading:
-                raise Misuse(f"process {self.rank} was started with {what} than process 0: give all the same command")
+                whom = f"process {self.rank} was started with {what} than process 0"
+                raise Misuse(f"{whom}: give all the same command, and one work dir")
 
         self.each(compare)
 
@@ -154,6 +156,7 @@ def _join(patience: float) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"
+    _groups.clear()  # with it goes its store, whose port the next one needs
     dist.init_process_group(backend, timeout=timedelta(seconds=patience))
     _groups.append(dist.group.WORLD)
 
@@ -164,20 +167,20 @@ def _code(error: BaseException) -> int:
     return FAILED if isinstance(error, Error) else 1
 
 
-def _tell(value: Any, code: int) -> None:
+def _tell(value: Any, failed: int | None) -> None:
     tensors: list[torch.Tensor] = []
     file = io.BytesIO()
     _Sender(file, tensors).dump(value)
-    dist.broadcast_object_list([code, file.getvalue(), [(t.dtype, t.shape) for t in tensors]], 0)
+    dist.broadcast_object_list([failed, file.getvalue(), [(t.dtype, t.shape) for t in tensors]], 0)
     _send([_bytes(t.contiguous()) for t in tensors])
 
 
 def _heard() -> Any:
     told: list[Any] = [None] * 3
     dist.broadcast_object_list(told, 0)
-    code, words, heads = told
-    if code:
-        raise Stopped(code)
+    failed, words, heads = told
+    if failed is not None:
+        raise Stopped(failed)
     tensors = [torch.empty(shape, dtype=dtype) for dtype, shape in heads]
     _send([_bytes(t) for t in tensors])
     return _Receiver(io.BytesIO(words), tensors).load()

@@ -107,7 +107,7 @@ class Run:
             self.world = self._story.world = stack.enter_context(ranks.joined(self._patience))
             self._team = self.world.each(partial(Team, self.world, self.feed, self.seed, self._virtual))
             bound = {name: value for name, value in self.settings.items() if name not in self._free}
-            self.world.alike((bound, self.epochs), "settings or another number of epochs")
+            self.world.alike((bound, self.epochs), "other settings or another number of epochs")
             stack.enter_context(seeds.borrowed())
             stack.enter_context(seeds.pinned(threads=1 if self._virtual else None))
             self._told = {"settings": self.settings, "environment": drift.environment(self.world.size)}

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from perpart.errors import Mistake, told
-from perpart.settings import FREE, ONCE, PRESETS, Settings, parse, usable_device
+from perpart.settings import FREE, ONCE, PRESETS, YOUNG, Settings, parse, usable_device
 
 OPTIONS = [
-    "work_dir", "resume", "init_from", "preset", "explain", "grace", "stop_file", "max_hours", "n_epochs", "extend",
-    "allow",
+    "work_dir", "resume", "init_from", "preset", "explain", "grace", "stop_file", "max_hours",
+    "virtual_ranks", "patience", "n_epochs", "extend", "allow",
     "batch_size", "grasps_per_epoch", "points", "width",
     "latents", "lr", "lr_end", "weight_decay", "kl_weight", "kl_warmup", "seed", "num_workers", "device", "data",
     "snapshot_every", "snapshots_kept", "save_minutes", "save_stall", "background", "log_every",
@@ -47,8 +47,13 @@ def test_a_flag_wins_over_its_preset(tmp_path: Path) -> None:
 
 def test_the_record_leaves_out_what_belongs_to_one_start() -> None:
     record = Settings().record()
-    assert set(record) | set(ONCE) == {f.name for f in fields(Settings)}
+    assert set(record) | set(ONCE) | set(YOUNG) == {f.name for f in fields(Settings)}
     assert set(FREE) < set(record)
+
+
+def test_a_run_that_is_older_than_an_option_goes_on_without_it() -> None:
+    assert "virtual_ranks" not in Settings().record()
+    assert Settings(virtual_ranks=4).record()["virtual_ranks"] == 4
 
 
 def test_a_work_dir_is_kept_as_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,16 @@
 """What the main job says before it trains"""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
+from perpart.errors import Mistake
 from perpart.schedule import Schedule
 from perpart.settings import Settings
-from perpart.train import ahead
+from perpart.train import ahead, own
 
 BORN = Settings(n_epochs=100, legs=((0, 100),))
 
@@ -37,3 +40,13 @@ def test_an_extension_shows_the_learning_rate_on_both_sides_of_the_seam(
     rates, both = said(longer, 100.0)
     assert both.startswith(f"--extend {extend}: {seam}")
     assert rates.endswith(end)
+
+
+def test_each_of_several_processes_takes_a_gpu_of_its_own() -> None:
+    alone: Any = SimpleNamespace(world=SimpleNamespace(size=1, device=torch.device("cuda", 0)))
+    third: Any = SimpleNamespace(world=SimpleNamespace(size=4, device=torch.device("cuda", 2)))
+    assert own(torch.device("cuda", 1), alone) == torch.device("cuda", 1)
+    assert own(torch.device("cuda"), third) == torch.device("cuda", 2)
+    assert own(torch.device("cpu"), third) == torch.device("cpu")
+    with pytest.raises(Mistake, match="--device cuda:1 with 4 processes: say cuda, and each takes a GPU of its own"):
+        own(torch.device("cuda", 1), third)

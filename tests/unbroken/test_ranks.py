@@ -73,7 +73,9 @@ def led() -> None:
             assert told[name].dtype == TREE[name].dtype
 
 
-@pytest.mark.parametrize(("error", "code"), [(Drift("other"), 2), (Stopped(138), 138), (KeyError("x"), 1)])
+@pytest.mark.parametrize(
+    ("error", "code"), [(Drift("other"), 2), (Stopped(138), 138), (SystemExit(0), 0), (KeyError("x"), 1)]
+)
 def test_where_the_lead_fails_the_others_leave_in_silence_with_its_code(error: BaseException, code: int) -> None:
     lead, other = worlds.run(2, failing, error)
     assert "leads into" in lead.out
@@ -105,7 +107,10 @@ def each() -> None:
 
 def test_processes_that_were_given_other_commands_are_refused() -> None:
     ended = worlds.run(3, given)
-    assert "process 2 was started with another lr than process 0: give all the same command" in ended[2].out
+    assert (
+        "process 2 was started with another lr than process 0: give all the same command, and one work dir"
+        in ended[2].out
+    )
     assert [each.code for each in ended] == [2, 2, 1]
 
 
