@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.tree import ROOT
-from tests.unbroken import children
+from tests.unbroken import children, worlds
 from unbroken import load, testing
 from unbroken.epoch import Epoch
 from unbroken.state import difference
@@ -108,6 +108,17 @@ def test_a_lesson_that_keeps_less_is_seen_to_differ(
     assert children.run(lesson, less, tmp_path / "run").code == 0
     states = [load(str(folder / "checkpoint.pt")) for folder in (undisturbed(name), tmp_path / "run")]
     assert difference(model(states[0]), model(states[1])) is not None
+
+
+def test_the_lesson_of_several_processes_shrinks_and_grows_and_ends_in_the_same_bits(
+    undisturbed: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path, work_dir = LESSONS["11_ranks.py"], tmp_path / "run"
+    for processes, strike in ((4, signal.SIGTERM), (2, signal.SIGKILL), (1, 0)):
+        ended = worlds.run(processes, lesson, path, work_dir, strike, STOPPED)
+        code = {signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL, 0: 0}[strike]
+        assert [each.code for each in ended] == [code] * processes, ended[0].out
+    assert testing.compare(str(undisturbed("11_ranks.py")), str(work_dir)) == []
 
 
 def test_lessons_are_numbered_one_after_another_and_tell_their_command() -> None:
