@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import torch
@@ -114,6 +116,29 @@ class World:
             for tensor in tensors:
                 dist.broadcast(tensor.data, 0)
 
+    @cached_property
+    def mesh(self) -> Any:
+        """All processes in a row, as torch's sharding wants them."""
+        from torch.distributed.device_mesh import init_device_mesh  # noqa: PLC0415 (takes long, and few need it)
+
+        return init_device_mesh(self.device.type, (self.size,))
+
+    def note(self, name: str, text: str) -> None:
+        """Leave a note for the lead under a name of its own; from any thread."""
+        _store().set(name, text)
+
+    def notes(self, names: Sequence[str], patience: float) -> list[str]:
+        """What others left under these names, once all of it is there; from any thread. Raises TimeoutError."""
+        store, end = _store(), time.monotonic() + patience
+        while not store.check(list(names)):
+            if time.monotonic() > end:
+                raise TimeoutError(f"a process said nothing of its part of a state for {patience:g} s: is it alive?")
+            time.sleep(0.005)
+        found = [store.get(name).decode() for name in names]
+        for name in names:
+            store.delete_key(name)
+        return found
+
     def alike(self, value: object, what: str) -> None:
         """Refuse processes that would train another run than the lead. Raises Misuse, in the first that differs."""
         leading = self.gather(value)[0]
@@ -159,6 +184,11 @@ def _join(patience: float) -> None:
     _groups.clear()  # with it goes its store, whose port the next one needs
     dist.init_process_group(backend, timeout=timedelta(seconds=patience))
     _groups.append(dist.group.WORLD)
+
+
+def _store() -> Any:
+    """Where the processes met."""
+    return dist.distributed_c10d._get_default_store()
 
 
 def _code(error: BaseException) -> int:
