@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
-from . import outline, state
+from . import manifest, outline, state
 from .errors import Damaged, Error, Unreadable
-from .outline import FACTS, FORMAT
+from .outline import FACTS, FORMAT, SHARDED
 
 WELL_KNOWN = {"model": "state_dict", "optimizer": "optimizer", "scheduler": "scheduler"}  # name kept: key in the file
-RESERVED = {*FACTS, "format", "state_dict"}
+RESERVED = {*FACTS, "format", "shards", "state_dict"}
 PASSING = {"saved", "digest", "environment", "journal", "settings"}  # of a session, not of training: not compared
 
 
@@ -28,7 +28,7 @@ def write(tree: dict[str, Any], path: str) -> None:
 
     Raises OSError when the disk says no, Damaged when what was read is not what was written.
     """
-    whole = {"format": FORMAT, **tree, "saved": time.time()}
+    whole = {"format": SHARDED if "shards" in tree else FORMAT, **tree, "saved": time.time()}
     whole["digest"] = state.digest(whole)
     with _Sink(path) as sink, ThreadPoolExecutor(1, "unbroken-sync") as beside:
         _save(whole, sink)
@@ -76,8 +76,29 @@ def _identity(path: str) -> tuple[int, ...] | None:
 
 
 def load(path: str) -> dict[str, Any]:
-    """The whole content of a checkpoint, verified, in memory of its own. Raises what read raises."""
-    return state.snapshot(read(path))
+    """The whole content of a checkpoint, verified, in memory of its own; of a sharded one with its tensors, as if one
+    process had saved it. Raises what read raises."""
+    return state.snapshot(whole(path))
+
+
+def whole(path: str) -> dict[str, Any]:
+    """As read; a sharded state with its tensors, verified, in as much memory as they take."""
+    tree = read(path)
+    if (found := manifest.of(tree)) is None:
+        return tree
+    from . import shards, slices  # noqa: PLC0415 (takes long, and few states need it)
+
+    verify(path, tree)
+    folder = manifest.place(path, found)
+    small = {key: value for key, value in tree.items() if key != "shards"}
+    opened = manifest.opened(small, found)
+    return slices.filled(opened, None, lambda wanted: shards.read(folder, found, wanted))
+
+
+def verify(path: str, tree: dict[str, Any]) -> None:
+    """Compare the shards of a state, where it has any, with what it says of them. Raises Damaged or Unreadable."""
+    if (found := manifest.of(tree)) is not None:
+        manifest.check(path, found)
 
 
 def _look(path: str) -> None:
@@ -127,8 +148,9 @@ class _Sink(io.RawIOBase):
 
 
 def training(tree: dict[str, Any]) -> dict[str, Any]:
-    """What of a state belongs to training, and not to a session."""
-    return {k: v for k, v in tree.items() if k not in PASSING}
+    """What of a state belongs to training, and not to a session: neither does the name of its shards' folder."""
+    shards = {"shards": {**tree["shards"], "folder": ""}} if "shards" in tree else {}
+    return {k: v for k, v in {**tree, **shards}.items() if k not in PASSING}
 
 
 def layout(parts: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .buffers import Buffers
 from .errors import Unwritable
 from .ranks import World
 from .shards import Receipt
+from .shelf import sync_folder
 from .slices import Slice
 from .writer import FAILURES, Tree, Writer
 
@@ -27,8 +28,8 @@ NONE, COPY = "", "."  # what the lead tells in place of a folder: no state is ta
 class Convoy:
     """One process's part in the saves. work_dir: where states lie, the same files for all processes."""
 
-    def __init__(self, world: World, work_dir: str, patience: float) -> None:
-        self._world, self._work_dir, self._patience = world, work_dir, patience
+    def __init__(self, world: World, work_dir: str) -> None:
+        self._world, self._work_dir = world, work_dir
         self._buffers = Buffers()
         self._folder, self._told, self._mine = NONE, True, dict[str, Slice]()
 
@@ -67,11 +68,13 @@ class Convoy:
         try:
             own = shards.write(folder, self._world.rank, self._mine)
         finally:  # the others' notes are taken down in any case
-            notes = self._world.notes(self._names(self._folder)[1:], self._patience)
+            notes = self._world.notes(self._names(self._folder)[1:])
         if wrong := next((note for note in notes if not note.startswith("[")), None):
             raise Unwritable(wrong)
         whole = {name: slice.whole for name, slice in self._mine.items()}
         files = shards.commit(folder, whole, [own, *map(Receipt.of, notes)])
+        sync_folder(folder)
+        sync_folder(os.path.dirname(folder))
         tree["shards"]["files"] = {name: list(told) for name, told in files.items()}
 
     def _leading(self, act: Callable[[], T]) -> T:
@@ -88,8 +91,10 @@ class Convoy:
 
     def _write(self, folder: str) -> None:
         """In the background of who does not lead: write its slices, and tell the lead what became of that."""
+        path = os.path.join(self._work_dir, folder)
         try:
-            note = shards.write(os.path.join(self._work_dir, folder), self._world.rank, self._mine).text()
+            note = shards.write(path, self._world.rank, self._mine).text()
+            sync_folder(path)
         except FAILURES as reason:
             note = f"process {self._world.rank} could not write its shards: {reason}"
         self._world.note(self._names(folder)[self._world.rank], note)

@@ -75,7 +75,7 @@ def content(path: str) -> state.Tree:
     if path.endswith(".safetensors"):
         return _safetensors(path)
     try:
-        return checkpoint.training(checkpoint.read(path))
+        return checkpoint.training(checkpoint.whole(path))
     except (Foreign, Hostile):  # of another program: nothing vouches for its bytes, so they are taken as they are
         return _others(path)
 

@@ -1,4 +1,4 @@
-"""A model of which every process holds a part alone: fully_shard, whose gradients are those of the global batch's mean"""
+"""A model of which each process holds a part: fully_shard, with the gradients of the global batch's mean"""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Reduced:
         self, output_tensor: torch.Tensor, input_tensor: torch.Tensor, group: Any, op: Any, async_op: bool = False
     ) -> None:
         size = self._world.size
-        rows = input_tensor.mul_(self._share.part).view(size, 1, -1)
+        rows = input_tensor.mul_(self._share.weight / size).view(size, 1, -1)
         first, *others = self._world.exchange(rows, [1] * size)
         output_tensor.copy_(first)
         for row in others:

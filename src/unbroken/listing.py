@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from . import outline
+from . import manifest, outline
 from .errors import Error, Missing
 from .outline import Outline
 from .places import Places
@@ -58,6 +58,8 @@ def entry(path: str) -> Entry:
         tree = outline.read(path)
     except Error as reason:
         return Entry(path, size, wrong=str(reason))
+    shards = manifest.of(tree)
+    size += shards.size if shards else 0
     return Entry(path, size, tree["epoch"], tree["batch"], tree["step"], tree["saved"])
 
 

@@ -74,8 +74,10 @@ def of(tree: dict[str, Any]) -> Manifest | None:
     return Manifest(folder, known, dict(map(_tensor, cast(dict[Any, Any], tensors).items())))
 
 
-def opened(tree: Any, manifest: Manifest) -> Any:
+def opened(tree: Any, manifest: Manifest | None) -> Any:
     """The tree with an Absent for every tensor in shards. Raises ValueError where one has no place in it."""
+    if manifest is None:
+        return tree
     absent = {tensor.at: tensor for tensor in manifest.tensors.values()}
 
     def leaf(value: Any, at: At) -> Any:

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from . import container
+from . import container, manifest
 from .container import Container
 from .errors import Damaged, Foreign, Hostile
 from .values import DEPTH, Name, Values
 
 FORMAT = 1
+SHARDED = 2  # of a state whose tensors lie in part in shards
 FACTS = {
     "epoch": int, "batch": int, "step": int, "seed": int, "settings": dict, "journal": dict, "kept": dict,
     "means": dict, "parameters": dict, "environment": dict, "saved": float, "digest": str,
@@ -77,6 +78,8 @@ def read(path: str) -> dict[str, Any]:
         tree = Values(path, ROOM + found.size, NAMES, lambda asked: _storage(found, asked), _called).read(content)
         _kind(path, tree)
         _add_up(found, list(_tensors(tree)))
+        if (shards := manifest.of(tree)) is not None:
+            manifest.opened({key: value for key, value in tree.items() if key != "shards"}, shards)
     except ValueError as reason:
         raise Hostile(f"{path} is refused: {reason}") from reason
     return tree
@@ -148,9 +151,9 @@ def _kind(path: str, tree: Any) -> None:
         weights = any(isinstance(v, Outline | Name | dict) for v in facts.values())
         found = "weights of another program, but no run to go on with" if weights else "no state of a run"
         raise Foreign(f"{path} holds {found}; name a checkpoint.pt or a snapshot that this trainer wrote")
-    if type(facts["format"]) is not int or facts["format"] > FORMAT:
+    if type(facts["format"]) is not int or facts["format"] > SHARDED:
         raise Foreign(
-            f"{path} has format {facts['format']!r:.20}; this version reads up to {FORMAT}: install a newer one"
+            f"{path} has format {facts['format']!r:.20}; this version reads up to {SHARDED}: install a newer one"
         )
     for name, kind in FACTS.items():
         if type(facts.get(name)) is not kind:

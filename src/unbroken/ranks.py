@@ -31,7 +31,8 @@ FAILED = 2  # the exit code of an error that a person can mend
 class World:
     """The processes that train one run together; every one calls the same words in the same order."""
 
-    def __init__(self, rank: int = 0, size: int = 1) -> None:
+    def __init__(self, rank: int = 0, size: int = 1, patience: float = 600.0) -> None:
+        self.patience = patience  # seconds
         self.rank, self.size, self.lead = rank, size, rank == 0
 
     @property
@@ -127,12 +128,14 @@ class World:
         """Leave a note for the lead under a name of its own; from any thread."""
         _store().set(name, text)
 
-    def notes(self, names: Sequence[str], patience: float) -> list[str]:
+    def notes(self, names: Sequence[str]) -> list[str]:
         """What others left under these names, once all of it is there; from any thread. Raises TimeoutError."""
-        store, end = _store(), time.monotonic() + patience
+        store, end = _store(), time.monotonic() + self.patience
         while not store.check(list(names)):
             if time.monotonic() > end:
-                raise TimeoutError(f"a process said nothing of its part of a state for {patience:g} s: is it alive?")
+                raise TimeoutError(
+                    f"a process said nothing of its part of a state for {self.patience:g} s: is it alive?"
+                )
             time.sleep(0.005)
         found = [store.get(name).decode() for name in names]
         for name in names:
@@ -165,7 +168,7 @@ def joined(patience: float) -> Generator[World]:
     if not given:
         _join(patience)
     try:
-        yield World(dist.get_rank(), dist.get_world_size())
+        yield World(dist.get_rank(), dist.get_world_size(), patience)
     finally:
         if not given:
             dist.destroy_process_group()

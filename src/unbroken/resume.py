@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from . import checkpoint, optimizers, state
+from . import checkpoint, manifest, optimizers, state
 from .errors import Misuse
+from .manifest import Manifest
 from .shelf import Found
 from .weights import initialise
 
@@ -39,7 +40,8 @@ def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:
 
     An optimizer's state is matched by the names and shapes of its parameters. Raises Mismatch for what does not fit.
     """
-    kept, names = checkpoint.parts(found.tree), optimizers.described(parts)
+    shards = manifest.of(found.tree)
+    kept, names = checkpoint.parts(manifest.opened(found.tree, shards)), optimizers.described(parts)
     lines = ["Resuming from epoch %d" % found.tree["epoch"]]  # noqa: UP031
     for name, part in sorted(parts.items(), key=lambda item: item[0] == "model"):
         if name not in kept:
@@ -48,8 +50,21 @@ def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:
         saved = kept[name]
         if name in names and name in found.tree["parameters"]:
             saved = optimizers.matched(name, saved, found.tree["parameters"][name], names[name])
+        if shards is not None or state.is_sharded(part):
+            saved = _shared_out(saved, part, found.path, shards)
         state.restore(name, part, saved)
         lines.append(f"Load model from {found.path}" if name == "model" else f"Loaded {name} state")
     for name in sorted(kept.keys() - parts.keys()):
         lines.append(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
     return lines
+
+
+def _shared_out(saved: Any, part: object, path: str, found: Manifest | None) -> Any:
+    """A saved part whose tensors lie in shards, or which is to be sharded here, or both. Raises Damaged or Hostile."""
+    from . import shards, slices  # noqa: PLC0415 (takes long, and few need it)
+
+    def read(wanted: dict[str, torch.Tensor]) -> None:
+        if found is not None:
+            shards.read(manifest.place(path, found), found, wanted)
+
+    return slices.filled(saved, part, read)

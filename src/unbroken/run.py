@@ -149,12 +149,15 @@ class Run:
         if self._found is None and self._init_from is not None and "model" in parts:
             self.say(*self.world.each(partial(resume.begin, self._parts["model"], self._init_from)))
 
-    def parallel(self, model: nn.Module, **options: Any) -> nn.Module:
+    def parallel(self, model: nn.Module, *, shard: bool = False, **options: Any) -> nn.Module:
         """The model as the loop is to call it: in DistributedDataParallel with these options where several processes
-        train, else itself. Its parameters are on their device by now; every process gets the first one's."""
+        train, else itself. Its parameters are on their device by now; every process gets the first one's.
+
+        shard: for models that one process cannot hold: `fully_shard` with these options instead, which leaves every
+        process a part; the blocks of a model first, each by itself, then the whole; then the optimizer."""
         if not self._entered or self._begun:
             raise Misuse("parallel(model): inside the with block, and before the loop")
-        return self._team.model(model, options)
+        return (self._team.shard if shard else self._team.model)(model, options)
 
     def pieces(self, batch: Any) -> Iterator[Any]:
         """What to compute of a batch, one after another, each with its own backward pass, before the optimizer's step:
@@ -235,7 +238,7 @@ class Run:
         lines = self.world.each(partial(resume.start, self._parts, self._found, self._init_from))
         if self._found is not None:
             self._story.means.load_state_dict(self._found.tree["means"])
-        self.world.led(partial(self._possess, self._found))
+        self._between.led(partial(self._possess, self._found))
         self._begun, self._found = True, None  # what was found is as large as the model: not kept beside it
         self._strays = Strays(self._parts)
         self.say(*lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from . import checkpoint, optimizers, slurm
 from .errors import Stopped
@@ -16,6 +16,10 @@ from .story import Story
 from .team import Agreed, Team
 from .writer import Writer
 
+if TYPE_CHECKING:
+    from .convoy import Convoy
+
+T = TypeVar("T")
 UNSAVED = 74  # the exit code of a run whose last state could not be written (EX_IOERR of sysexits.h)
 
 
@@ -32,10 +36,22 @@ class Seam:
     ) -> None:  # fmt: skip
         self._team, self._world, self._story, self._writer, self._notice = team, team.world, story, writer, notice
         self._parts, self._facts = parts, facts
+        self._convoy: Convoy | None = None  # of a run whose states are sharded
+
+    def led(self, act: Callable[[], T]) -> T:
+        """What the lead makes of it, told to all; where it takes a state, each takes its part."""
+        if not self._team.sharded:
+            return self._world.led(act)
+        if self._convoy is None:
+            from .convoy import Convoy  # noqa: PLC0415 (takes long, and few need it)
+
+            self._convoy = Convoy(self._world, self._writer.folder)
+            self._writer.complete = self._convoy.settle
+        return self._convoy.led(act, self._kept, self._writer)
 
     def begin(self, position: Position, epochs: int, there: bool) -> None:
         """In the lead: begin with this state, which is on the disk already or is put there. Raises Unwritable."""
-        self._writer.first(position, self._tree(position), there)
+        self._writer.first(position, self._tree(position, there), there)
         self._writer.foresee(position.epoch, epochs)
 
     def passed(self, position: Position) -> None:
@@ -43,23 +59,21 @@ class Seam:
         stop, save = self._agreed(self._writer.overdue)
         if save:
             self._gather()
-            if self._world.lead:
-                self._writer.save(position, self._tree(position))
+            self._take(partial(self._writer.save, position, self._tree(position)))
         if stop:
             self._stop(position)
 
     def commit(self, position: Position, *, last: bool) -> None:
         """An epoch is done with all that followed its batches: save it. Raises Stopped."""
         self._gather()
-        if self._world.lead:
-            self._writer.commit(position, self._tree(position), last=last)
+        self._take(partial(self._writer.commit, position, self._tree(position), last=last))
         if self._agreed(lambda: False, soon=True).stop and not last:
             self._stop(position)
 
     def finish(self, position: Position) -> None:
         """Leave with the newest state on the disk, or with the exit code that says it is not; tries once more."""
         self._gather()
-        if self._world.led(partial(self._finished, position)):
+        if self.led(partial(self._finished, position)):
             raise Stopped(UNSAVED)
 
     def how(self, error: BaseException | None, finished: bool) -> str:
@@ -78,10 +92,17 @@ class Seam:
         self._story.take_in()
         self._team.same(self._parts.values())
 
+    def _take(self, save: Callable[[], None]) -> None:
+        """Let the lead save, who asks the others for their part where states are sharded."""
+        if self._team.sharded:
+            self.led(save)
+        elif self._world.lead:
+            save()
+
     def _stop(self, position: Position) -> NoReturn:
         """Obey the notice: save, say where the run stands and how to go on, leave."""
         self._gather()
-        lost = self._world.led(partial(self._stand, position))
+        lost = self.led(partial(self._stand, position))
         raise Stopped(UNSAVED if lost else self._notice.code)
 
     def _stand(self, position: Position) -> bool:
@@ -96,12 +117,20 @@ class Seam:
         self._writer.finish(position, self._tree(position))
         return self._writer.failed
 
-    def _tree(self, position: Position) -> Callable[[], dict[str, Any]]:
+    def _kept(self) -> dict[str, Any]:
+        return checkpoint.layout({name: part.state_dict() for name, part in self._parts.items()})
+
+    def _tree(self, position: Position, there: bool = False) -> Callable[[], dict[str, Any]]:
         """Takes the whole state as it stands in the live parts: true at the seam alone."""
 
         def tree() -> dict[str, Any]:
-            parts = checkpoint.layout({name: part.state_dict() for name, part in self._parts.items()})
             told = {"means": self._story.means.state_dict(), "journal": self._story.mark()}
-            return {**asdict(position), **parts, "parameters": optimizers.described(self._parts), **told, **self._facts}
+            return {
+                **asdict(position),
+                **self._kept(),
+                "parameters": optimizers.described(self._parts),
+                **told,
+                **self._facts,
+            }
 
-        return tree
+        return self._convoy.tree(tree, write=not there) if self._convoy else tree

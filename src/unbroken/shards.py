@@ -27,7 +27,6 @@ from torch.distributed.checkpoint.storage import WriteResult
 from . import metadata, state
 from .errors import Damaged, Error
 from .manifest import METADATA, Absent, Manifest, hashed
-from .shelf import sync_folder
 from .slices import Slice
 
 
@@ -73,7 +72,6 @@ def write(folder: str, rank: int, slices: Mapping[str, Slice]) -> Receipt:
     plan = writer.prepare_local_plan(SavePlan([_item(name, slice) for name, slice in full.items()]))
     results = writer.write_data(plan, cast(Any, _Values(full))).wait()
     entries = sorted((_entry(full[r.index.fqn], r) for r in results), key=lambda entry: entry.start)
-    sync_folder(folder)
     return Receipt(entries, _read_back(folder, entries, full))
 
 
@@ -97,8 +95,6 @@ def commit(folder: str, absent: Mapping[str, Absent], receipts: Sequence[Receipt
         for e in entries
     ]
     _Metadata(folder).finish(described, [results])
-    sync_folder(folder)
-    sync_folder(os.path.dirname(folder))
     files = {name: told for receipt in receipts for name, told in receipt.files.items()}
     return {**files, METADATA: hashed(os.path.join(folder, METADATA))}
 

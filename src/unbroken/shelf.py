@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from . import checkpoint, lock, state
+from . import checkpoint, listing, lock, state
 from .errors import Damaged, Error, Foreign, Hostile, Unreadable, Unwritable
 from .places import SNAPSHOT, TEMPORARY, Places
 from .position import Position
+from .sweep import Sweep
 
 UNUSABLE = (Damaged, Foreign, Hostile)  # but not Unreadable: a missing permission is no reason to move a file
 
@@ -42,6 +43,10 @@ class Shelf(Places):
 
     _locked: os.stat_result | None = None  # the lock file while it is held
 
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        super().__init__(folder)
+        self._shards = Sweep(self)
+
     def put(self, tree: dict[str, Any]) -> None:
         """Make this the newest state. Raises OSError or Damaged; the state before it stays whole then."""
         self._ours()
@@ -50,6 +55,7 @@ class Shelf(Places):
             _link(self.checkpoint, self.previous)
         os.replace(fresh, self.checkpoint)
         sync_folder(self.folder)
+        self._sweep_shards()
 
     def put_snapshot(self, tree: dict[str, Any]) -> str:
         """Keep this state for good, as checkpoints/E1000_net.pt: a file of its own, no link to checkpoint.pt, so
@@ -160,12 +166,13 @@ class Shelf(Places):
         kept = {int(match[1]): path for path in self.kept() if (match := SNAPSHOT.fullmatch(os.path.basename(path)))}
         for epoch in surplus(list(kept)):
             os.remove(kept[epoch])
+        self._sweep_shards()
 
     def shortage(self, files: int) -> str | None:
         """What to say when the disk has no room for the next save, or for so many more files; None when it has."""
         if not os.path.exists(self.checkpoint):
             return None
-        size, free = os.path.getsize(self.checkpoint), shutil.disk_usage(self.folder).free
+        size, free = listing.entry(self.checkpoint).size, shutil.disk_usage(self.folder).free
         beside = 1 if os.path.exists(self.previous) else 2  # the state before this one, and the one being written
         if free < size * (beside + files):
             when = "the next save" if free < size * beside else f"{files} more snapshots"
@@ -192,6 +199,12 @@ class Shelf(Places):
         for path in self.names():
             if path.endswith(TEMPORARY):
                 _remove(path)
+        self._sweep_shards()
+
+    def _sweep_shards(self) -> None:
+        """What no state speaks of: a killed save's shards, and those of a state that was replaced."""
+        for folder in self._shards.surplus():
+            shutil.rmtree(folder)
 
 
 def sync(file: IO[Any]) -> None:
@@ -223,7 +236,9 @@ def _first_whole(paths: list[str], damaged: dict[str, str]) -> Found | None:
         if not os.path.lexists(path):
             continue
         try:
-            return Found(path, checkpoint.read(path))
+            found = Found(path, checkpoint.read(path))
+            checkpoint.verify(path, found.tree)
+            return found
         except UNUSABLE as reason:
             damaged[path] = str(reason)
     return None

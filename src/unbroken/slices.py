@@ -55,10 +55,9 @@ def filled(saved: Tree, part: object, read: Callable[[dict[str, torch.Tensor]], 
 
     def leaf(value: Any, at: At) -> Any:
         if isinstance(value, Absent):
-            value = wanted[value.name] = live.room(value, at)
-        elif isinstance(value, torch.Tensor):
-            value = live.cut(value, at)
-        return value
+            wanted[value.name] = room = live.room(value, at)
+            return room
+        return live.cut(value, at) if isinstance(value, torch.Tensor) else value
 
     tree = walked(saved, leaf)
     read(wanted)
@@ -75,7 +74,7 @@ def _slice(tensor: Any, at: At, rank: int, size: int) -> Slice:
     placement = tensor.placements[0]
     if tensor.device_mesh.ndim != 1 or tensor.device_mesh.size() != size or type(placement) not in (Shard, Replicate):
         raise Misuse(f"{name} is shared out in another way than run.parallel(model, shard=True) does it")
-    dim = cast(int, placement.dim) if isinstance(placement, Shard) else None
+    dim: int | None = cast(Any, placement).dim if isinstance(placement, Shard) else None
     whole = Absent(name, at, str(tensor.dtype).removeprefix("torch."), shape, dim)
     values = tensor.detach().to_local()
     if dim is None:  # the same everywhere: one process speaks for all

@@ -59,8 +59,20 @@ def check(name: str, part: object) -> Stateful:
 
 
 def fresh(tensor: torch.Tensor, path: str) -> torch.Tensor:
-    """A copy in host memory of its own."""
-    return tensor.detach().to("cpu", copy=True)
+    """A copy in host memory of its own; slices that were read from shards are nobody else's already."""
+    return tensor if local(tensor) is not tensor else tensor.detach().to("cpu", copy=True)
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """This process's slice of a tensor that several processes share out; any other tensor as it is."""
+    return cast(Any, tensor).to_local() if hasattr(tensor, "to_local") else tensor
+
+
+def is_sharded(part: Stateful) -> bool:
+    """Whether several processes share out a tensor of this part."""
+    groups = getattr(part, "param_groups", [])
+    owned = [*(p for group in groups for p in group["params"]), *(leaf for _, leaf in leaves(part.state_dict()))]
+    return any(isinstance(tensor, torch.Tensor) and local(tensor) is not tensor for tensor in owned)
 
 
 def snapshot(tree: Tree, copy: Callable[[torch.Tensor, str], torch.Tensor] = fresh, path: str = "") -> Tree:
@@ -94,8 +106,8 @@ def restore(name: str, part: Stateful, saved: Tree) -> None:
         part.load_state_dict(snapshot(saved))  # a copy: optimizers adopt the tensors they are given
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as complaint:
         raise Mismatch(f"{name} does not fit the saved state: {_one_line(complaint)}") from complaint
-    taken = snapshot(part.state_dict(), lambda tensor, path: tensor)  # looked at here, and not copied
-    if (leaf := difference(saved, taken)) is not None:
+    given, taken = (snapshot(tree, lambda tensor, path: local(tensor)) for tree in (saved, part.state_dict()))
+    if (leaf := difference(given, taken)) is not None:  # looked at here, and not copied
         raise Mismatch(f"{name} did not take back {name}{leaf}: it would go on as another run")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from . import parallel, seeds
+from . import parallel, seeds, state
 from .accord import Accord, Wish
 from .errors import Misuse
 from .feed import Feed
@@ -41,6 +41,7 @@ class Team:
         self._pieces = Pieces(self._shares, world) if virtual else None
         self._share, self._models = parallel.Share(), list[nn.Module]()
         self._counts, self._samples, self._position = [1], 1, Position()
+        self.sharded = False  # whether processes hold parts of a model alone
 
     @property
     def batches(self) -> int:
@@ -55,6 +56,19 @@ class Team:
             self._pieces.modules.append(model)
             return model
         return parallel.wrapped(model, self._share, options) if self.world.size > 1 else model
+
+    def shard(self, module: nn.Module, options: dict[str, Any]) -> nn.Module:
+        """The module, of which every process holds a part alone; itself where one trains alone. Raises Misuse."""
+        if self._pieces is not None:
+            raise Misuse("parallel(shard=True): virtual ranks compute with whole models; take one of the two")
+        if self.world.size == 1:
+            return self.model(module, {})
+        from . import fsdp  # noqa: PLC0415 (takes long, and few need it)
+
+        self.world.follow([t for t in [*module.parameters(), *module.buffers()] if _whole(t)])
+        self._models.append(module)
+        self.sharded = True
+        return fsdp.sharded(module, self.world, self._share, options)
 
     def check(self, parts: Mapping[str, object]) -> None:
         """Refuse optimizers of models that nobody shares: each process would train its own. Raises Misuse."""
@@ -77,6 +91,8 @@ class Team:
         self._position = position
         if self._shares.pieces > 1:
             self._count(means)
+        if self.sharded:  # as DistributedDataParallel does: a state holds the lead's
+            self.level()
         batch = next(stream) if self._pieces is None else [next(stream) for _ in self._shares.mine]
         self._sow(
             self.world.rank if self._pieces is None else self._shares.pieces
@@ -105,7 +121,7 @@ class Team:
     def level(self) -> None:
         """After the batches of an epoch: the buffers of all models as the lead has them, so that all measure alike."""
         if self.world.size > 1:
-            self.world.follow([buffer for model in self._models for buffer in model.buffers()])
+            self.world.follow([*{id(b): b for model in self._models for b in model.buffers()}.values()])
 
     def agree(self, notice: Notice, given: bool, save: Callable[[], bool], soon: bool = False) -> Agreed:
         """What all do at this seam; a notice to stop that one was given is every one's. Asked now and then."""
@@ -122,7 +138,7 @@ class Team:
         """Before a save, for which the lead speaks: refuse gradients that differ. Raises Misuse."""
         if self.world.size == 1:
             return
-        kept = [g for part in parts if isinstance(part, Gradients) for g in part.state_dict().values() if g is not None]
+        kept = [g for part in parts if isinstance(part, Gradients) for g in part.state_dict().values() if _whole(g)]
         sums = self.world.gather([float(g.double().sum()) for g in kept])
         if any(each != sums[0] for each in sums):
             raise Misuse(
@@ -132,3 +148,8 @@ class Team:
 
     def _sow(self, piece: int) -> None:
         seeds.sow(self._seed, seeds.For.STEP, self._position.epoch, self._position.batch, piece)
+
+
+def _whole(tensor: Tensor | None) -> TypeGuard[Tensor]:
+    """Whether a tensor is there, with values, and every process has all of it."""
+    return tensor is not None and not tensor.is_meta and state.local(tensor) is tensor

@@ -45,7 +45,7 @@ def diff(options: argparse.Namespace) -> int:
 
 def _wrong(path: str) -> str | None:
     try:
-        checkpoint.read(path)
+        checkpoint.verify(path, checkpoint.read(path))
     except (Damaged, Foreign, Hostile) as reason:
         return str(reason)
     return None

@@ -44,8 +44,10 @@ class Writer:
         self.saved: Position | None = None  # durable, as far as the loop has been told
         self.failed = False  # the last save did
         self.cost: Cost | None = None  # of the last save
+        self.folder = shelf.folder
         self._shelf, self._when, self._keep, self._say, self._settle = shelf, when, keep, say, settle
         self._buffers, self._owner = Buffers(), os.getpid()
+        self.complete: Callable[[dict[str, Any]], None] = lambda tree: None  # adds what is known only in the background
         self._thread = ThreadPoolExecutor(1, "unbroken-writer")
         self._under_way: Future[Outcome] | None = None
         self._taken, self._stall = Position(), 0.0  # of the state under way, or of the last one
@@ -58,6 +60,7 @@ class Writer:
             copied = self._buffers.copy(tree())
             if not there:
                 self._settle()
+                self.complete(copied)
                 self._shelf.put(copied)
         except Misuse:  # a part whose state is not plain: no disk is at fault
             raise
@@ -104,6 +107,11 @@ class Writer:
         if self._under_way is None and fits and (position != self._taken or self.failed):
             self._begin(position, tree, kept=False)
             self.wait(left)
+
+    def beside(self, act: Callable[[], None]) -> None:
+        """In a process that does not lead: do its part of a save in the background."""
+        self.wait()
+        self._under_way = self._thread.submit(lambda: act() or Outcome(False, [], 0.0))
 
     def wait(self, within: float | None = None) -> None:
         """Until nothing is under way, or so many seconds."""
@@ -165,6 +173,7 @@ class Writer:
         began, warnings = time.monotonic(), list[str]()
         try:
             self._settle()
+            self.complete(tree)
             if snapshot:  # before checkpoint.pt: whoever is killed in between comes back and writes both
                 warnings += self._kept(tree, snapshot)
                 snapshot = ""
