@@ -1,4 +1,4 @@
-"""python -m unbroken list|show|verify|diff|prove: look at states, compare them, prove a whole job
+"""python -m unbroken list|show|verify|diff|join|split|prove: look at states, compare them, prove a whole job
 
 Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list` and `show` import no
 torch.
@@ -46,6 +46,18 @@ def _parser(proving: bool) -> argparse.ArgumentParser:
     two = verbs.add_parser("diff", help=told, description=f"{told}. Also .pt, .pth, .ckpt and .safetensors of others.")
     two.add_argument("paths", nargs=2, metavar="PATH", help="a work dir, or one file")
     two.add_argument("--json", action="store_true", help="the same for programs")
+    for verb, told, paths in (
+        ("join", "make one file of a state in shards, as one process saves it", ("state", "file")),
+        (
+            "split",
+            "make a work dir with a state in shards of one file, as several processes save it",
+            ("state", "folder"),
+        ),
+    ):
+        one = verbs.add_parser(verb, help=told, description=told)
+        one.add_argument(paths[0], metavar="PATH", help="a work dir, or one file")
+        one.add_argument(paths[1], metavar="NEW", help=f"a new {paths[1]}")
+    one.add_argument("--parts", type=int, default=2, help="files to cut it into; any number of processes reads them")
     proof = verbs.add_parser("prove", help="run a command in peace and with kills, and compare what both leave")
     if proving:
         from . import prove  # noqa: PLC0415 (imports torch)
@@ -60,6 +72,10 @@ def _verb(name: str) -> Verb:
         from . import listing  # noqa: PLC0415
 
         return listing.enlist if name == "list" else listing.show
+    if name in ("join", "split"):
+        from . import join  # noqa: PLC0415
+
+        return join.join if name == "join" else join.split
     if name == "prove":
         from . import prove  # noqa: PLC0415
 

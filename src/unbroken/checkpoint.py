@@ -20,6 +20,7 @@ from .outline import FACTS, FORMAT, SHARDED
 
 WELL_KNOWN = {"model": "state_dict", "optimizer": "optimizer", "scheduler": "scheduler"}  # name kept: key in the file
 RESERVED = {*FACTS, "format", "shards", "state_dict"}
+MADE = {"format", "shards", "saved", "digest"}  # of a file, not of the state in it
 PASSING = {"saved", "digest", "environment", "journal", "settings"}  # of a session, not of training: not compared
 
 
@@ -28,7 +29,8 @@ def write(tree: dict[str, Any], path: str) -> None:
 
     Raises OSError when the disk says no, Damaged when what was read is not what was written.
     """
-    whole = {"format": SHARDED if "shards" in tree else FORMAT, **tree, "saved": time.time()}
+    given = {key: value for key, value in tree.items() if key not in ("format", "digest")}
+    whole = {"format": SHARDED if "shards" in tree else FORMAT, **given, "saved": time.time()}
     whole["digest"] = state.digest(whole)
     with _Sink(path) as sink, ThreadPoolExecutor(1, "unbroken-sync") as beside:
         _save(whole, sink)
@@ -90,9 +92,10 @@ def whole(path: str) -> dict[str, Any]:
 
     verify(path, tree)
     folder = manifest.place(path, found)
-    small = {key: value for key, value in tree.items() if key != "shards"}
-    opened = manifest.opened(small, found)
-    return slices.filled(opened, None, lambda wanted: shards.read(folder, found, wanted))
+    opened = manifest.opened({key: value for key, value in tree.items() if key not in MADE}, found)
+    filled = slices.filled(opened, None, lambda wanted: shards.read(folder, found, wanted))
+    filled = {"format": FORMAT, **filled, "saved": tree["saved"]}
+    return {**filled, "digest": state.digest(filled)}
 
 
 def verify(path: str, tree: dict[str, Any]) -> None:

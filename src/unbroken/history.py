@@ -26,7 +26,7 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     if resume is None or _spent(shelf, resume, sessions):
         return shelf.newest()
     wished = Found(resume, checkpoint.read(resume), "which was asked for")
-    checkpoint.verify(resume, wished.tree)
+    shelf.verify(resume, wished.tree)
     last = _last_wish(sessions)
     granted = last if last and _granted(shelf, last, wished) else None
     newest = shelf.newest() if granted else None

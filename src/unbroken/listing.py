@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from . import manifest, outline
 from .errors import Error, Missing
+from .manifest import Absent, At
 from .outline import Outline
 from .places import Places
 
@@ -56,10 +57,11 @@ def entry(path: str) -> Entry:
     size = os.path.getsize(path) if os.path.exists(path) else 0
     try:
         tree = outline.read(path)
+        if (shards := manifest.of(tree)) is not None:
+            manifest.look(path, shards)
+            size += shards.size
     except Error as reason:
         return Entry(path, size, wrong=str(reason))
-    shards = manifest.of(tree)
-    size += shards.size if shards else 0
     return Entry(path, size, tree["epoch"], tree["batch"], tree["step"], tree["saved"])
 
 
@@ -81,7 +83,7 @@ def enlist(options: argparse.Namespace) -> int:
 def show(options: argparse.Namespace) -> int:
     """Print what each state holds: its parts and their tensors, its settings and its environment."""
     paths = [newest(path) for path in options.paths]
-    trees = {path: outline.read(path) for path in paths}
+    trees = {path: _tree(path) for path in paths}
     if options.json:
         print(json.dumps({path: _plain(tree) for path, tree in trees.items()}, indent=1))
         return 0
@@ -90,6 +92,16 @@ def show(options: argparse.Namespace) -> int:
         for line in _contents(tree):
             print(line)
     return 0
+
+
+def _tree(path: str) -> dict[str, Any]:
+    """What a state holds, with outlines of the tensors in its shards."""
+    tree = outline.read(path)
+
+    def leaf(value: Any, at: At) -> Any:
+        return Outline(value.dtype, value.shape, (), 0, "shards") if isinstance(value, Absent) else value
+
+    return manifest.walked(manifest.opened(tree, manifest.of(tree)), leaf) if "shards" in tree else tree
 
 
 def _contents(tree: dict[str, Any]) -> Iterator[str]:

@@ -113,6 +113,14 @@ def place(path: str, manifest: Manifest) -> str:
     raise Damaged(f"{path} is damaged: its shards, {manifest.folder}, are not there")
 
 
+def look(path: str, manifest: Manifest) -> None:
+    """See whether all shards of a state are there, as long as it says. Raises Damaged."""
+    folder = place(path, manifest)
+    sizes = ((os.path.join(folder, name), size) for name, (size, _) in manifest.files.items())
+    if first := next(filter(None, (_missing(file, size) for file, size in sizes)), None):
+        raise Damaged(f"{path} is damaged: {first}")
+
+
 def check(path: str, manifest: Manifest, files: Iterable[str] | None = None) -> None:
     """Compare the shards of a state with its word, or only these files of them. Raises Damaged or Unreadable."""
     folder = place(path, manifest)
@@ -141,15 +149,20 @@ def _pieces(file: Any) -> Iterator[bytes]:
 
 
 def _wrong(path: str, size: int, digest: str) -> str | None:
-    if not os.path.isfile(path):
-        return f"its shard {path} is missing"
-    if os.path.getsize(path) != size:
-        return f"its shard {path} has {os.path.getsize(path)} bytes instead of {size}"
+    if wrong := _missing(path, size):
+        return wrong
     try:
         found = hashed(path)
     except OSError as reason:
         raise Unreadable(f"{path} cannot be read: {reason.strerror}") from reason
     return None if found == (size, digest) else f"its shard {path} does not match its hash"
+
+
+def _missing(path: str, size: int) -> str | None:
+    if not os.path.isfile(path):
+        return f"its shard {path} is missing"
+    there = os.path.getsize(path)
+    return None if there == size else f"its shard {path} has {there} bytes instead of {size}"
 
 
 def _file(item: tuple[Any, Any]) -> tuple[str, tuple[int, str]]:

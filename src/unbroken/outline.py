@@ -155,6 +155,8 @@ def _kind(path: str, tree: Any) -> None:
         raise Foreign(
             f"{path} has format {facts['format']!r:.20}; this version reads up to {SHARDED}: install a newer one"
         )
+    if (facts["format"] == SHARDED) != ("shards" in facts):
+        raise Damaged(f"{path} is damaged: format {facts['format']}, but {'' if 'shards' in facts else 'no '}shards")
     for name, kind in FACTS.items():
         if type(facts.get(name)) is not kind:
             raise Damaged(f"{path} is damaged: {name} is not {kind.__name__}")

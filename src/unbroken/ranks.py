@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import distributed
@@ -57,7 +57,9 @@ class World:
         if self.size == 1:
             return act()
         if not self.lead:
-            return _heard()
+            while isinstance(told := _heard(), _Errand):
+                self.gather(told.part(self.rank, self.size))
+            return told
         try:
             value = act()
         except BaseException as error:
@@ -65,6 +67,13 @@ class World:
             raise
         _tell(value, None)
         return value
+
+    def shared(self, part: Callable[[int, int], T]) -> list[T]:
+        """In the lead, while it is led: what every process makes of its part of a work, given its number and how many
+        there are. The work is told to them, so it can be pickled."""
+        if self.size > 1:
+            _tell(_Errand(part), 0)
+        return self.gather(part(self.rank, self.size))
 
     def each(self, act: Callable[[], T]) -> T:
         """What each makes of it for itself. Where one fails, all leave: the first that failed with its error."""
@@ -130,9 +139,9 @@ class World:
 
     def notes(self, names: Sequence[str]) -> list[str]:
         """What others left under these names, once all of it is there; from any thread. Raises TimeoutError."""
-        store, end = _store(), time.monotonic() + self.patience
+        store, began = _store(), time.monotonic()
         while not store.check(list(names)):
-            if time.monotonic() > end:
+            if time.monotonic() - began > self.patience:  # which may end on the way
                 raise TimeoutError(
                     f"a process said nothing of its part of a state for {self.patience:g} s: is it alive?"
                 )
@@ -152,6 +161,12 @@ class World:
                 raise Misuse(f"{whom}: give all the same command, and one work dir")
 
         self.each(compare)
+
+
+class _Errand(NamedTuple):
+    """Told to the others in place of what the lead makes: they have something to do before."""
+
+    part: Callable[[int, int], Any]
 
 
 @contextmanager

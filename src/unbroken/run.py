@@ -22,7 +22,7 @@ from typing import Any
 
 from torch import nn
 
-from . import checkpoint, drift, explain, history, parallel, ranks, resume, seeds, signals, state
+from . import audit, checkpoint, drift, explain, history, parallel, ranks, resume, seeds, signals, state
 from .epoch import Epoch
 from .errors import Misuse, Unwritable
 from .every import Every
@@ -108,6 +108,7 @@ class Run:
             self._team = self.world.each(partial(Team, self.world, self.feed, self.seed, self._virtual))
             bound = {name: value for name, value in self.settings.items() if name not in self._free}
             self.world.alike((bound, self.epochs), "other settings or another number of epochs")
+            self.shelf.verify = partial(audit.verify, self.world)
             stack.enter_context(seeds.borrowed())
             stack.enter_context(seeds.pinned(threads=1 if self._virtual else None))
             self._told = {"settings": self.settings, "environment": drift.environment(self.world.size)}
@@ -151,10 +152,9 @@ class Run:
 
     def parallel(self, model: nn.Module, *, shard: bool = False, **options: Any) -> nn.Module:
         """The model as the loop is to call it: in DistributedDataParallel with these options where several processes
-        train, else itself. Its parameters are on their device by now; every process gets the first one's.
-
-        shard: for models that one process cannot hold: `fully_shard` with these options instead, which leaves every
-        process a part; the blocks of a model first, each by itself, then the whole; then the optimizer."""
+        train, else itself. Its parameters are on their device by now; every process gets the first one's. shard:
+        `fully_shard` instead, for what one process cannot hold: a model's blocks first, each by itself, then the whole.
+        """
         if not self._entered or self._begun:
             raise Misuse("parallel(model): inside the with block, and before the loop")
         return (self._team.shard if shard else self._team.model)(model, options)

@@ -46,11 +46,12 @@ class Shelf(Places):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         super().__init__(folder)
         self._shards = Sweep(self)
+        self.verify: Callable[[str, dict[str, Any]], None] = checkpoint.verify  # of a state's shards
 
     def put(self, tree: dict[str, Any]) -> None:
         """Make this the newest state. Raises OSError or Damaged; the state before it stays whole then."""
         self._ours()
-        fresh = self._written(tree, self.checkpoint)
+        fresh = _written(tree, self.checkpoint)
         if os.path.exists(self.checkpoint):
             _link(self.checkpoint, self.previous)
         os.replace(fresh, self.checkpoint)
@@ -65,7 +66,7 @@ class Shelf(Places):
         path = self.snapshot(tree["epoch"])
         if _of_another_history(path, tree):
             self.move_behind(path)
-        os.replace(self._written(tree, path), path)
+        os.replace(_written(tree, path), path)
         sync_folder(self.snapshots)
         return path
 
@@ -75,8 +76,8 @@ class Shelf(Places):
         Raises Damaged when there are states and none is whole.
         """
         damaged: dict[str, str] = {}
-        found = _first_whole([self.checkpoint], damaged) or _later(
-            _first_whole([self.previous], damaged), _first_whole(self.kept(), damaged)
+        found = self._first_whole([self.checkpoint], damaged) or _later(
+            self._first_whole([self.previous], damaged), self._first_whole(self.kept(), damaged)
         )
         if found is None and (damaged or self.damaged()):
             reasons = "; ".join(damaged.values()) or "all were set aside as damaged"
@@ -184,15 +185,15 @@ class Shelf(Places):
         if self._locked and (not os.path.exists(self.lock) or not os.path.samestat(os.stat(self.lock), self._locked)):
             raise OSError(f"{self.folder} is no longer the folder that this run began in: it was moved or replaced")
 
-    def _written(self, tree: dict[str, Any], path: str) -> str:
-        fresh = path + TEMPORARY
-        _remove(fresh)
-        try:
-            checkpoint.write(tree, fresh)
-        except (OSError, RuntimeError, Error):
-            _remove(fresh)  # room for the next try
-            raise
-        return fresh
+    def _first_whole(self, paths: list[str], damaged: dict[str, str]) -> Found | None:
+        for path in filter(os.path.lexists, paths):
+            try:
+                found = Found(path, checkpoint.read(path))
+                self.verify(path, found.tree)
+                return found
+            except UNUSABLE as reason:
+                damaged[path] = str(reason)
+        return None
 
     def _sweep(self) -> None:
         """What a killed save left behind; only the holder of the lock may judge that nobody writes it."""
@@ -205,6 +206,16 @@ class Shelf(Places):
         """What no state speaks of: a killed save's shards, and those of a state that was replaced."""
         for folder in self._shards.surplus():
             shutil.rmtree(folder)
+
+
+def put(tree: dict[str, Any], path: str) -> None:
+    """Write a state to a file of any name, whole or not at all. Raises Unwritable."""
+    try:
+        _made(os.path.dirname(path))
+        os.replace(_written(tree, path), path)
+        sync_folder(os.path.dirname(path))
+    except (OSError, RuntimeError) as reason:
+        raise Unwritable(f"{path} cannot be written: {reason}") from reason
 
 
 def sync(file: IO[Any]) -> None:
@@ -231,17 +242,16 @@ def _made(folder: str) -> None:
         sync_folder(above)
 
 
-def _first_whole(paths: list[str], damaged: dict[str, str]) -> Found | None:
-    for path in paths:
-        if not os.path.lexists(path):
-            continue
-        try:
-            found = Found(path, checkpoint.read(path))
-            checkpoint.verify(path, found.tree)
-            return found
-        except UNUSABLE as reason:
-            damaged[path] = str(reason)
-    return None
+def _written(tree: dict[str, Any], path: str) -> str:
+    """Write a state beside its place."""
+    fresh = path + TEMPORARY
+    _remove(fresh)
+    try:
+        checkpoint.write(tree, fresh)
+    except (OSError, RuntimeError, Error):
+        _remove(fresh)  # room for the next try
+        raise
+    return fresh
 
 
 def _later(a: Found | None, b: Found | None) -> Found | None:

@@ -300,7 +300,7 @@ STRANGE: dict[str, tuple[Callable[[str], object], type[Error], str]] = {
         lambda path: torch.save({"state_dict": nn.Linear(1, 1).state_dict()}, path), Foreign, "weights of another",
     ),
     "a tensor": (lambda path: torch.save(torch.ones(1), path), Foreign, "no state of a run"),
-    "a newer format": (lambda path: checkpoint_of(tree(), path, 2), Foreign, "format 2; .* install a newer one"),
+    "a newer format": (lambda path: checkpoint_of(tree(), path, 3), Foreign, "format 3; .* install a newer one"),
     "a strange format": (lambda path: checkpoint_of(tree(), path, "one"), Foreign, "format 'one'"),
     "a device": (lambda path: os.symlink("/dev/null", path), Foreign, "is not a file"),
     "a dangling link": (lambda path: os.symlink("nowhere", path), Unreadable, "a link to nowhere"),
