@@ -25,6 +25,7 @@ T = TypeVar("T")
 dist: Any = distributed  # most of it is not typed
 CHUNK = 1 << 24  # bytes that are sent together
 _groups: list[Any] = []  # kept: a model in DDP that lets go of the last one waits, with python's lock, for its threads
+LOST = 10.0  # seconds that a process waits for another one when it leaves with an error
 FAILED = 2  # the exit code of an error that a person can mend
 
 
@@ -33,6 +34,7 @@ class World:
 
     def __init__(self, rank: int = 0, size: int = 1, patience: float = 600.0) -> None:
         self.patience = patience  # seconds
+        self.lost = False  # this process leaves with an error: another one may well be gone
         self.rank, self.size, self.lead = rank, size, rank == 0
 
     @property
@@ -72,7 +74,7 @@ class World:
         """In the lead, while it is led: what every process makes of its part of a work, given its number and how many
         there are. The work is told to them, so it can be pickled."""
         if self.size > 1:
-            _tell(_Errand(part), 0)
+            _tell(_Errand(part), None)
         return self.gather(part(self.rank, self.size))
 
     def each(self, act: Callable[[], T]) -> T:
@@ -141,10 +143,8 @@ class World:
         """What others left under these names, once all of it is there; from any thread. Raises TimeoutError."""
         store, began = _store(), time.monotonic()
         while not store.check(list(names)):
-            if time.monotonic() - began > self.patience:  # which may end on the way
-                raise TimeoutError(
-                    f"a process said nothing of its part of a state for {self.patience:g} s: is it alive?"
-                )
+            if time.monotonic() - began > (min(self.patience, LOST) if self.lost else self.patience):
+                raise TimeoutError("another process said nothing of its part of the state: is it alive?")
             time.sleep(0.005)
         found = [store.get(name).decode() for name in names]
         for name in names:

@@ -132,6 +132,7 @@ class Run:
                 raise
             finally:
                 self._batches.close()  # ends the data workers
+                self.world.lost = error is not None and not isinstance(error, SystemExit)
                 self._writer.close()
                 if self.world.lead:
                     self._record.end(self._between.how(error, self.finished), self.position, self.say)

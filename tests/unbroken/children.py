@@ -15,7 +15,16 @@ from typing import Any
 
 SERVER = get_context("forkserver")
 # Optimizers import torch._dynamo when they are made: seconds, in every child.
-SERVER.set_forkserver_preload(["hypothesis", "pytest", "torch._dynamo", "tests.unbroken.tiny"])
+SERVER.set_forkserver_preload(
+    [
+        "hypothesis",
+        "pytest",
+        "torch._dynamo",
+        "torch.distributed.checkpoint",
+        "torch.distributed.fsdp",
+        "tests.unbroken.tiny",
+    ]
+)
 
 
 @dataclass(frozen=True)
