@@ -1,6 +1,7 @@
 """A loop over a model of which every process holds a part alone: dropout, Adam, BatchNorm, an odd number of samples"""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,16 +10,20 @@ import unbroken
 from tests.unbroken.tiny import Inside, Noisy
 
 
-def train(folder: Path, *, epochs: int = 2, inside: Inside = bool, shard: bool = True, **options: object) -> None:
-    """Train; `inside` is called with every batch in hand. Prints the digest of all weights and moments at the end."""
+def train(
+    folder: Path, *, epochs: int = 2, inside: Inside = bool, kept: dict[str, Any] | None = None, **options: Any
+) -> None:
+    """Train; `inside` is called with every batch in hand, `kept` is given the parts."""
     feed = unbroken.Feed(Noisy(59), batch_size=10)
-    with unbroken.Run(str(folder), feed, **{"epochs": epochs, "seed": 3, "log_every": 1, **options}) as run:  # type: ignore[arg-type]
+    with unbroken.Run(str(folder), feed, **{"epochs": epochs, "seed": 3, "log_every": 1, **options}) as run:
         model = network()
-        for block in (model[1], model[3]) if shard else ():
+        for block in (model[1], model[3]):
             run.parallel(block, shard=True)
-        run.parallel(model, shard=shard)
+        run.parallel(model, shard=True)
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
         run.keep(model=model, optimizer=optimizer)
+        if kept is not None:
+            kept.update(model=model, optimizer=optimizer)
         for epoch in run:
             for batch in epoch:
                 inside(epoch)
