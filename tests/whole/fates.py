@@ -46,5 +46,7 @@ def _meet(fate: Fate, rank: int) -> None:
 
 
 def _blow(victim: int, seconds: float) -> None:
-    """From outside: nothing that the victim is in the middle of could hold it back."""
-    subprocess.Popen(["sh", "-c", f"sleep {seconds}; kill -9 {victim}"], start_new_session=True)
+    """From outside: nothing that the victim is in the middle of could hold it back. Not once this process has ended:
+    the victim's number may be another's by then."""
+    mine = f"read -r _ _ _ parent _ < /proc/$$/stat && [ $parent = {os.getpid()} ]"
+    subprocess.Popen(["sh", "-c", f"sleep {seconds}; {mine} && kill -9 {victim}"], start_new_session=True)

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 import unbroken
-from tests.whole import fates, jobs
+from tests.whole import calls, fates, jobs
 from unbroken import parallel, testing
 
 ACCUMULATE = 3  # batches; not a divisor of the epoch's seven, so that epochs end inside a window
@@ -63,6 +64,11 @@ def block(width: int) -> nn.Module:
 def main() -> None:
     options = parse()
     fates.meet(options.fates)
+    with calls.watched(options.work_dir, calls.mortal) if options.fates else nullcontext():
+        work(options)
+
+
+def work(options: argparse.Namespace) -> None:
     if options.unsettled:  # the remedy switched off, for the negative control
         parallel._settle = lambda parallel, model: None
     feed = unbroken.Feed(Points(0, SAMPLES), batch_size=32, workers=options.workers)
