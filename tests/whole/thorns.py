@@ -1,6 +1,6 @@
 """A job of several processes with all that hurts: buckets, BatchNorm, dropout, accumulation, EMA, an uneven last batch
 
-torchrun --nproc-per-node N -m tests.whole.thorns WORK_DIR [--virtual-ranks V] [--unused] [--unsettled] [--fates FILE]
+torchrun --nproc-per-node N -m tests.whole.thorns WORK_DIR [--virtual-ranks V] [--unused] [--plain] …
 
 It imports little: most of what a campaign waits for are imports.
 """
@@ -45,20 +45,28 @@ class Points(Dataset[tuple[Tensor, int, int]]):
 
 
 class Net(nn.Module):
-    """Twelve layers, and a second head that only every other step asks for."""
+    """Some layers of several kinds, and a second head that only every other step asks for."""
 
-    def __init__(self, width: int = 24, unused: bool = False) -> None:
+    def __init__(self, width: int = 24, unused: bool = False, plain: bool = False) -> None:
         super().__init__()
         self.first = nn.Linear(64, width)
-        self.blocks = nn.Sequential(*(block(width) for _ in range(5)))
+        self.blocks = nn.Sequential(*(Block(width, plain) for _ in range(5)))
         self.heads = nn.ModuleList(nn.Linear(width, 10) for _ in range(1 + unused))
 
     def forward(self, points: Tensor, step: int = 0) -> Tensor:
         return self.heads[step % len(self.heads)](self.blocks(self.first(points)))
 
 
-def block(width: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.1))
+class Block(nn.Module):
+    """plain: nothing in it depends on the samples beside one, or on the process that computes it."""
+
+    def __init__(self, width: int, plain: bool) -> None:
+        super().__init__()
+        norm = nn.LayerNorm(width) if plain else nn.BatchNorm1d(width)
+        self.path = nn.Sequential(nn.Linear(width, width), norm, nn.ReLU(), nn.Dropout(0.0 if plain else 0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.path(x)
 
 
 def main() -> None:
@@ -81,10 +89,10 @@ def work(options: argparse.Namespace) -> None:
 
 
 def train(run: unbroken.Run, options: argparse.Namespace) -> None:
-    model = Net(unused=options.unused)
+    model = Net(unused=options.unused, plain=options.plain)
     net = run.parallel(model, bucket_cap_mb=0.01, find_unused_parameters=options.unused)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     steps = options.epochs * run.feed.batches // ACCUMULATE
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, 1e-4)
     run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
@@ -149,6 +157,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--save-minutes", type=float, default=1e-9, help="by default a save at every seam")
     parser.add_argument("--allow", nargs="*", default=[])
     parser.add_argument("--unused", action="store_true", help="a head that has no gradient in every other step")
+    parser.add_argument("--plain", action="store_true", help="without BatchNorm and dropout: only sums round otherwise")
     parser.add_argument("--unsettled", action="store_true", help="without the remedy for rebuilt buckets")
     parser.add_argument("--order", help="a folder for what each process had in hand")
     parser.add_argument("--fates", help="a file that says who dies when")
