@@ -16,7 +16,9 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch import distributed
+from torch.distributed.rendezvous import rendezvous  # pyright: ignore[reportUnknownVariableType]
 
+from . import meeting
 from .errors import Error, Misuse, Stopped
 
 T = TypeVar("T")
@@ -157,7 +159,11 @@ def _join(patience: float) -> None:
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"
     _groups.clear()  # with it goes its store, whose port the next one needs
-    dist.init_process_group(backend, timeout=timedelta(seconds=patience))
+    wait = timedelta(seconds=patience)
+    store, rank, size = next(rendezvous("env://", timeout=wait))
+    store.set_timeout(wait)
+    fresh = dist.PrefixStore(meeting.name(store, rank, size, patience), store)
+    dist.init_process_group(backend, store=fresh, rank=rank, world_size=size, timeout=wait)
     _groups.append(dist.group.WORLD)
 
 
