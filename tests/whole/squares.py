@@ -1,0 +1,53 @@
+"""A small loop for several processes: dropout, Adam, a schedule, and a moment's rest in every batch
+
+python -m tests.whole.squares WORK_DIR [--virtual-ranks V] [--patience S] [--epochs N] [--rest S] [--hours H]
+"""
+
+import argparse
+import time
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import unbroken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("work_dir")
+    parser.add_argument("--virtual-ranks", type=int, default=4)
+    parser.add_argument("--patience", type=float, default=600.0)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rest", type=float, default=0.0, help="seconds, so that something can happen meanwhile")
+    parser.add_argument("--hours", type=float)
+    train(parser.parse_args())
+
+
+def train(given: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    x = torch.linspace(-1, 1, 512).reshape(-1, 1)
+    feed = unbroken.Feed(TensorDataset(x, x**2), batch_size=32)
+    with unbroken.Run(
+        given.work_dir, feed, epochs=given.epochs, seed=0, log_every=1, stop=unbroken.Stop(hours=given.hours),
+        save=unbroken.Every(epochs=1, minutes=0.01), virtual_ranks=given.virtual_ranks, patience=given.patience,
+    ) as run:  # fmt: skip
+        model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Dropout(0.1), nn.Linear(32, 1))
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, given.epochs)
+        shared = run.parallel(model)
+        run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
+        for epoch in run:
+            for batch in epoch:
+                optimizer.zero_grad()
+                for inputs, targets in run.pieces(batch):
+                    loss = nn.functional.mse_loss(shared(inputs), targets)
+                    loss.backward()
+                    run.log({"loss": loss})
+                optimizer.step()
+                time.sleep(given.rest)
+            scheduler.step()
+
+
+if __name__ == "__main__":
+    main()
