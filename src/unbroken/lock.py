@@ -23,6 +23,7 @@ from .errors import Occupied, Unwritable
 
 WAIT = 60.0  # seconds for a trainer that is about to leave
 CANNOT = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+POLL = 0.2  # seconds between two tries for a lock that is waited for
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ class Holder:
 
 
 @contextmanager
-def held(path: str, say: Callable[[str], None]) -> Generator[None]:
+def held(path: str, say: Callable[[str], None], patience: float = 0.0) -> Generator[None]:
     """Hold the lock file against a second trainer; say when it was taken over from one that is gone.
 
+    patience: seconds to wait for a holder on another host, which may be cut off from this one and about to notice.
     Raises Occupied with the holder, unless that is leaving; Unwritable when the folder cannot be written. Where the
     file system cannot lock, that is said, and the holder's name in the file is all there is to go by.
     """
@@ -65,7 +67,7 @@ def held(path: str, say: Callable[[str], None]) -> Generator[None]:
     try:
         lock.acquire()
     except filelock.Timeout:
-        _outwait(lock, path, say)
+        _outwait(lock, path, say, patience)
     except OSError as reason:
         if reason.errno not in CANNOT:
             raise Unwritable(f"{os.path.dirname(path)} cannot be written: {reason.strerror}") from reason
@@ -81,14 +83,18 @@ def held(path: str, say: Callable[[str], None]) -> Generator[None]:
             lock.release()
 
 
-def _outwait(lock: filelock.BaseFileLock, path: str, say: Callable[[str], None]) -> None:
-    """Wait for a trainer that is leaving. Raises Occupied for any other, and when it does not leave."""
+def _outwait(lock: filelock.BaseFileLock, path: str, say: Callable[[str], None], patience: float) -> None:
+    """Wait for a trainer that is about to leave. Raises Occupied for any other, and when it does not leave."""
     last = holder(path)
-    if last is None or not last.leaving:
+    if last is not None and last.leaving:
+        say(f"waiting for {last}: its torchrun is gone, so it saves and leaves")
+        patience = WAIT
+    elif last is not None and last.host != platform.node() and patience:
+        say(f"{os.path.dirname(path)} is held by {last}: waiting at most {patience:.0f} s for its end")
+    else:
         raise _occupied(path)
-    say(f"waiting for {last}: its torchrun is gone, so it saves and leaves")
     try:
-        lock.acquire(timeout=WAIT, blocking=True)
+        lock.acquire(timeout=patience, poll_interval=POLL, blocking=True)
     except filelock.Timeout:
         raise _occupied(path) from None
 

@@ -148,6 +148,12 @@ def joined(patience: float) -> Generator[World]:
             dist.destroy_process_group()
 
 
+def forbearance(patience: float) -> float:
+    """Seconds for which a lead may wait for the last one, on a host that was lost or cut off, to leave the work dir.
+    Half the patience: the others wait for the lead meanwhile. None where no torchrun would start a world anew."""
+    return patience / 2 if os.environ.get("TORCHELASTIC_RUN_ID") else 0.0
+
+
 def _join(patience: float) -> None:
     needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     if missing := [name for name in needed if not os.environ.get(name)]:

@@ -213,7 +213,7 @@ class Run:
         if self._resume is not None:
             history.look(self.shelf, self._resume)  # before the lock: a wrong path leaves no trace
         if not self._explain:
-            stack.enter_context(self.shelf.locked(self.say))
+            stack.enter_context(self.shelf.locked(self.say, ranks.forbearance(self._patience)))
         self._record = Record(self.shelf)
         self._found = history.choose(self.shelf, self._resume, self._record.sessions, self.say)
         choice = (self.shelf.folder, self._found, self.epochs, self.feed.batches)

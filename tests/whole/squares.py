@@ -1,9 +1,10 @@
 """A small loop for several processes: dropout, Adam, a schedule, and a moment's rest in every batch
 
-python -m tests.whole.squares WORK_DIR [--virtual-ranks V] [--patience S] [--epochs N] [--rest S] [--hours H]
+python -m tests.whole.squares WORK_DIR [--virtual-ranks V] [--patience S] [--epochs N] [--rest-until FILE]
 """
 
 import argparse
+import os
 import time
 
 import torch
@@ -12,6 +13,8 @@ from torch.utils.data import TensorDataset
 
 import unbroken
 
+REST = 0.15  # seconds a batch, so that something can happen meanwhile
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
@@ -19,8 +22,7 @@ def main() -> None:
     parser.add_argument("--virtual-ranks", type=int, default=4)
     parser.add_argument("--patience", type=float, default=600.0)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--rest", type=float, default=0.0, help="seconds, so that something can happen meanwhile")
-    parser.add_argument("--hours", type=float)
+    parser.add_argument("--rest-until", help="rest in every batch until this file is there")
     train(parser.parse_args())
 
 
@@ -29,7 +31,7 @@ def train(given: argparse.Namespace) -> None:
     x = torch.linspace(-1, 1, 512).reshape(-1, 1)
     feed = unbroken.Feed(TensorDataset(x, x**2), batch_size=32)
     with unbroken.Run(
-        given.work_dir, feed, epochs=given.epochs, seed=0, log_every=1, stop=unbroken.Stop(hours=given.hours),
+        given.work_dir, feed, epochs=given.epochs, seed=0, log_every=1,
         save=unbroken.Every(epochs=1, minutes=0.01), virtual_ranks=given.virtual_ranks, patience=given.patience,
     ) as run:  # fmt: skip
         model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Dropout(0.1), nn.Linear(32, 1))
@@ -45,7 +47,8 @@ def train(given: argparse.Namespace) -> None:
                     loss.backward()
                     run.log({"loss": loss})
                 optimizer.step()
-                time.sleep(given.rest)
+                if given.rest_until and not os.path.exists(given.rest_until):
+                    time.sleep(REST)
             scheduler.step()
 
 
