@@ -66,6 +66,19 @@ def test_a_holder_on_another_host_is_waited_for_and_taken_over_from_once_it_ends
     assert re.fullmatch(r"took over from pid .* on elsewhere, .*, which is gone \(its lock is free\)", taken)
 
 
+def test_under_torchrun_a_run_waits_for_the_lead_of_a_host_that_was_lost(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+    with children.Child(elsewhere, shelf.folder) as holder:
+        holder.until("held")
+        dying = Timer(0.5, holder.process.kill)
+        dying.start()
+        tiny.train(Path(shelf.folder), epochs=1, patience=60)
+        dying.join()
+    assert "on elsewhere" in capsys.readouterr().out
+
+
 def test_a_holder_on_another_host_that_stays_is_told_once_the_patience_is_over(shelf: Shelf) -> None:
     with children.Child(elsewhere, shelf.folder) as holder:
         holder.until("held")

@@ -29,6 +29,15 @@ def test_a_world_of_one_is_alone_under_torchrun_too(monkeypatch: pytest.MonkeyPa
     assert not distributed.is_initialized()
 
 
+def test_a_lead_waits_for_a_lost_one_half_as_long_as_others_wait_for_it_and_only_where_worlds_are_started_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    assert ranks.forbearance(600) == 0
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+    assert ranks.forbearance(600) == 300
+
+
 def test_a_world_that_no_launcher_describes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with (
