@@ -43,7 +43,7 @@ class Job:
         middle, *hosts = hosts
         self._store = middle.start([sys.executable, "-c", STORE, middle.address, PORT], folder / "store.txt")
         arguments = [
-            str(self.work_dir), "--epochs", EPOCHS, "--rest-until", str(self.hurry), "--virtual-ranks", str(virtual),
+            "--work-dir", str(self.work_dir), "--epochs", EPOCHS, "--rest-until", str(self.hurry), "--virtual-ranks", str(virtual),
             "--patience", str(patience),
         ]  # fmt: skip
         self._loops = [self._start(host, f"{middle.address}:{PORT}", arguments) for host in hosts]
@@ -124,7 +124,7 @@ def disturbed(folder: Path, cuts: Sequence[str], virtual: int, patience: float, 
 
 def undisturbed(folder: Path, virtual: int) -> Path:
     """The same run by one process, in peace; the work dir."""
-    words = [str(folder / "peace"), "--epochs", EPOCHS, "--virtual-ranks", str(virtual)]
+    words = ["--work-dir", str(folder / "peace"), "--epochs", EPOCHS, "--virtual-ranks", str(virtual)]
     subprocess.run([sys.executable, "-m", "tests.whole.squares", *words], cwd=ROOT, check=True, capture_output=True)
     return folder / "peace"
 

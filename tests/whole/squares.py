@@ -1,6 +1,6 @@
 """A small loop for several processes: dropout, Adam, a schedule, and a moment's rest in every batch
 
-python -m tests.whole.squares WORK_DIR [--virtual-ranks V] [--patience S] [--epochs N] [--rest-until FILE]
+python -m tests.whole.squares --work-dir DIR [--virtual-ranks V] [--patience S] [--epochs N] [--rest-until FILE] [--seed S]
 """
 
 import argparse
@@ -18,11 +18,13 @@ REST = 0.15  # seconds a batch, so that something can happen meanwhile
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("work_dir")
+    parser.add_argument("--work-dir", required=True)
     parser.add_argument("--virtual-ranks", type=int, default=4)
     parser.add_argument("--patience", type=float, default=600.0)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rest-until", help="rest in every batch until this file is there")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--grace", type=float)
     train(parser.parse_args())
 
 
@@ -31,7 +33,7 @@ def train(given: argparse.Namespace) -> None:
     x = torch.linspace(-1, 1, 512).reshape(-1, 1)
     feed = unbroken.Feed(TensorDataset(x, x**2), batch_size=32)
     with unbroken.Run(
-        given.work_dir, feed, epochs=given.epochs, seed=0, log_every=1,
+        given.work_dir, feed, epochs=given.epochs, seed=given.seed, log_every=1, stop=unbroken.Stop(grace=given.grace),
         save=unbroken.Every(epochs=1, minutes=0.01), virtual_ranks=given.virtual_ranks, patience=given.patience,
     ) as run:  # fmt: skip
         model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Dropout(0.1), nn.Linear(32, 1))
