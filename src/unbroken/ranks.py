@@ -25,6 +25,7 @@ T = TypeVar("T")
 dist: Any = distributed  # most of it is not typed
 CHUNK = 1 << 24  # bytes that are sent together
 _groups: list[Any] = []  # kept: a model in DDP that lets go of the last one waits, with python's lock, for its threads
+_places: list[Any] = []  # the store where processes meet, once for all runs: its port cannot be taken twice
 FAILED = 2  # the exit code of an error that a person can mend
 
 
@@ -164,9 +165,10 @@ def _join(patience: float) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"
-    _groups.clear()  # with it goes its store, whose port the next one needs
     wait = timedelta(seconds=patience)
-    store, rank, size = next(rendezvous("env://", timeout=wait))
+    if not _places:
+        _places.append(next(rendezvous("env://", timeout=wait)))
+    store, rank, size = _places[0]
     store.set_timeout(wait)
     fresh = dist.PrefixStore(meeting.name(store, rank, size, patience), store)
     dist.init_process_group(backend, store=fresh, rank=rank, world_size=size, timeout=wait)

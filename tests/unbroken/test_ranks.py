@@ -158,9 +158,17 @@ def joining() -> None:
         assert world.size == 2
     assert distributed.is_initialized()
     distributed.destroy_process_group()
-    with ranks.joined(60) as world:
-        assert world.gather(os.environ["RANK"]) == ["0", "1"]
-    assert not distributed.is_initialized()
+
+
+def test_two_runs_in_one_process_meet_one_after_the_other() -> None:
+    worlds.good(2, joining_twice)
+
+
+def joining_twice() -> None:
+    for _ in range(2):
+        with ranks.joined(60) as world:
+            assert world.gather(os.environ["RANK"]) == ["0", "1"]
+        assert not distributed.is_initialized()
 
 
 def _raise(error: BaseException) -> None:

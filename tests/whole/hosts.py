@@ -43,8 +43,8 @@ class Job:
         middle, *hosts = hosts
         self._store = middle.start([sys.executable, "-c", STORE, middle.address, PORT], folder / "store.txt")
         arguments = [
-            "--work-dir", str(self.work_dir), "--epochs", EPOCHS, "--rest-until", str(self.hurry), "--virtual-ranks", str(virtual),
-            "--patience", str(patience),
+            "--work-dir", str(self.work_dir), "--epochs", EPOCHS, "--rest-until", str(self.hurry),
+            "--virtual-ranks", str(virtual), "--patience", str(patience),
         ]  # fmt: skip
         self._loops = [self._start(host, f"{middle.address}:{PORT}", arguments) for host in hosts]
 

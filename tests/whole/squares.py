@@ -1,6 +1,6 @@
 """A small loop for several processes: dropout, Adam, a schedule, and a moment's rest in every batch
 
-python -m tests.whole.squares --work-dir DIR [--virtual-ranks V] [--patience S] [--epochs N] [--rest-until FILE] [--seed S]
+python -m tests.whole.squares --work-dir DIR [--virtual-ranks V] [--patience S] [--epochs N] [--rest-until FILE]
 """
 
 import argparse

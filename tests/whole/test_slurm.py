@@ -1,8 +1,8 @@
 """The sbatch files are true: run by bash, with stand-ins for srun and scontrol that do what Slurm would
 
-No Slurm is at hand. The stand-in for srun starts its command once for each node, all here; the test sends the signal to
-all processes of that step and not to the batch shell, as `--signal=USR1@120` does; the one for scontrol writes down what
-it is asked.
+No Slurm is at hand. The stand-in for srun starts its command once for each node, all here; the test sends the signal
+to all processes of that step and not to the batch shell, as `--signal=USR1@120` does; the one for scontrol writes down
+what it is asked.
 """
 
 import os
