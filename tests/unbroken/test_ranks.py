@@ -155,7 +155,7 @@ def test_a_group_that_is_there_is_used_and_left() -> None:
 def joining() -> None:
     distributed.init_process_group("gloo")
     with ranks.joined(60) as world:
-        assert world.size == 2
+        assert world.gather(world.size) == [2, 2]
     assert distributed.is_initialized()
     distributed.destroy_process_group()
 
