@@ -16,6 +16,7 @@ from .journal import Journal, Mark, Summaries
 from .means import Means, Number
 from .position import Position
 from .ranks import World
+from .spent import Spent, born
 
 OWN = {"at", "epoch", "step", "train", "time"}
 """What a record says of itself."""
@@ -28,6 +29,7 @@ class Story:
     """
 
     world = World()
+    spent = Spent()  # the run puts its writer's in this place
 
     def __init__(self, folder: str, epochs: int, batches: int, log_every: int, summaries: bool) -> None:
         self.means = Means()
@@ -36,10 +38,11 @@ class Story:
         self._console, self._pace = Console(), Pace(0.0)
         self._mirrored = summaries
         self._summaries: Summaries | None = None
+        self._born, self._first = born(), 0
 
     def open(self, mark: Mark | None, position: Position) -> None:
         """Begin to write, after the records that the mark vouches for."""
-        self._pace = Pace(self._done(position))
+        self._pace, self._first = Pace(self._done(position)), position.step
         self._console.open(os.path.join(self._folder, "train.log"))
         self.journal.open(mark)
         if self._mirrored:
@@ -106,10 +109,11 @@ class Story:
         if not self.world.lead:
             return
         place = {"at": at, "epoch": position.epoch, "step": position.step}
-        record = {**place, **values, "time": {"unix": time.time(), **times}}
-        self.journal.write(record)
+        clock = {"unix": time.time(), **times}
+        spent = self.spent.told(time.monotonic() - self._born, position.step - self._first)
+        self.journal.write({**place, **values, "time": {**clock, **spent}})
         if self._summaries:
-            self._summaries.write(record)
+            self._summaries.write({**place, **values, "time": clock})
 
     def _progress(self, position: Position, samples: int) -> str:
         speed = self._pace.speed
