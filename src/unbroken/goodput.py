@@ -185,9 +185,9 @@ class Walk:
             restarting += min(end.seconds, self.costs.restart)
             stalled += session.stalled(life)
         if steps is not None:
-            session, restarting = self._session(done), restarting + self.costs.restart
-            life = session.finished(steps - done)
-            now, done, stalled = now + life, steps, stalled + session.stalled(life)
+            session, left = self._session(done), steps - done
+            now, done, restarting = now + session.finished(left), steps, restarting + self.costs.restart
+            stalled += (session.saves.count(STEPS, left - 1) + 1) * self.costs.stall
         return Spell(now, done, restarting, stalled, many)
 
     def _session(self, done: int) -> Session:
