@@ -14,19 +14,19 @@ import unbroken
 
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(["benchmarks.padded", "unbroken.run", "torch._dynamo", "numpy"])
-SIDE = 1448
-"""Of a square layer: 8.4 MB, and as much again for its momentum."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """work_dir: where it goes on. batches: of an epoch. step: seconds of each. apart: seconds between two saves."""
+    """work_dir: where it goes on. batches: of an epoch. step: seconds of each. apart: seconds between two saves.
+    megabytes: of its state, which are as much work to copy, to write and to load as anybody's."""
 
     work_dir: str
     epochs: int
     batches: int
     step: float
     apart: float
+    megabytes: int
 
     @property
     def every(self) -> unbroken.Every:
@@ -47,13 +47,14 @@ def train(job: Job) -> None:
     torch.set_num_threads(1)
     feed = unbroken.Feed(TensorDataset(torch.zeros(job.batches, 1)), batch_size=1)
     with unbroken.Run(job.work_dir, feed, epochs=job.epochs, save=job.every, log_every=25) as run:
-        model = torch.nn.Linear(SIDE, SIDE, bias=False)
+        model = torch.nn.Linear(8, 8)
+        model.register_buffer("weight_of_others", torch.ones(job.megabytes * 250_000))
         optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
         run.keep(model=model, optimizer=optimizer)
         for epoch in run:
             for _ in epoch:
                 end = time.monotonic() + job.step
-                model(torch.ones(1, SIDE)).square().mean().backward()
+                model(torch.ones(1, 8)).square().mean().backward()
                 optimizer.step()
                 optimizer.zero_grad()
                 time.sleep(max(0.0, end - time.monotonic()))

@@ -1,10 +1,10 @@
 """The plan against a real campaign: a job killed at random moments until it is done, its goodput beside the prediction
 
-python -m benchmarks.plan [--seed 0] [--mtbf 3] [--epochs 30] [--apart 1]. First the job runs a little, undisturbed, in
-four starts: its journal tells what a step, a stall, a write and a restart take. Then all of it runs, is killed
-(SIGKILL) at exponentially drawn moments, and is started again at once each time, until it is done. The prediction
-is made twice: for the very moments of those kills, and for any moments so drawn. The job's steps are padded with sleep,
-so that two shared cores matter little; its state and its saves are real.
+python -m benchmarks.plan [--seed 0] [--mtbf 5] [--epochs 24] [--apart 1] [--megabytes 100]. First the job runs a
+little, undisturbed, in four starts: its journal tells what a step, a stall, a write and a restart take. Then all of it
+runs, is killed (SIGKILL) at exponentially drawn moments, and is started again at once each time, until it is done. The
+prediction is made twice: for the very moments of those kills, and for any moments so drawn. The job's steps are padded
+with sleep, so that two shared cores matter little; its state and its saves are real.
 """
 
 import statistics
@@ -23,31 +23,31 @@ from unbroken.costs import Costs, measured
 from unbroken.goodput import Walk
 from unbroken.stops import Stops
 
-STARTS = 4
-PATIENCE = 600.0
+PATIENCE = 120.0  # seconds for one of them
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = sitting.parser(__doc__)
     parser.add_argument("--seed", type=int, default=0, help="decides the moments of the kills")
-    parser.add_argument("--mtbf", type=float, default=3.0, help="mean seconds between two kills")
-    parser.add_argument("--epochs", type=int, default=30, help="of 250 steps of 20 ms")
+    parser.add_argument("--mtbf", type=float, default=5.0, help="mean seconds between two kills")
+    parser.add_argument("--epochs", type=int, default=24, help="of 250 steps of 20 ms")
     parser.add_argument("--apart", type=float, default=1.0, help="seconds between two saves")
+    parser.add_argument("--megabytes", type=int, default=100, help="of the job's state")
     options = parser.parse_args(arguments)
-    epochs, batches = (2, 60) if options.quick else (options.epochs, 250)
+    epochs, batches, megabytes = (2, 60, 1) if options.quick else (options.epochs, 250, options.megabytes)
     sitting.told()
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(str(Path(folder) / "killed"), epochs, batches, 0.02, options.apart)
-        costs = known(replace(job, work_dir=str(Path(folder) / "undisturbed")))
+        job = Job(str(Path(folder) / "killed"), epochs, batches, 0.02, options.apart, megabytes)
+        costs = known(replace(job, work_dir=str(Path(folder) / "undisturbed")), 2 if options.quick else 4)
         kills, seconds = campaign(job, Stops(options.mtbf), options.seed)
-    print(f"a job of {epochs * batches:,} steps, killed {len(kills)} times (seed {options.seed}), every "
-          f"{spans.told(options.mtbf)} on average, saves at most {spans.told(options.apart)} apart\n")  # fmt: skip
+    print(f"a job of {epochs * batches:,} steps and {megabytes} MB, saved at most {spans.told(options.apart)} apart,")
+    print(f"killed {len(kills)} times (seed {options.seed}), {spans.told(options.mtbf)} apart on average\n")
     told(job, costs, kills, seconds, Stops(options.mtbf))
 
 
-def known(job: Job) -> Costs:
+def known(job: Job, starts: int) -> Costs:
     """What the job costs, measured on an epoch a start."""
-    for epochs in range(1, STARTS + 1):
+    for epochs in range(1, starts + 1):
         process = replace(job, epochs=epochs).begin()
         process.join(PATIENCE)
         if process.exitcode != 0:

@@ -153,6 +153,7 @@ def test_the_default_is_kept_where_no_interval_is_better_by_what_a_flag_is_worth
 
 
 def test_planning_imports_no_torch() -> None:
-    program = f"import sys; from unbroken.__main__ import main; main({['plan', *GIVEN, '--mtbf', '3h']!r}); print('torch' in sys.modules)"
+    words = ["plan", *GIVEN, "--mtbf", "3h"]
+    program = f"import sys; from unbroken.__main__ import main; main({words}); print('torch' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ran.stdout.splitlines()[-1] == "False", ran.stderr

@@ -27,8 +27,8 @@ def test_anything_else_is_refused_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
-    [(0.0, "0 s"), (0.0804, "80.4 ms"), (0.9999, "1 s"), (12, "12 s"), (450, "7.5 min"), (10800, "3 h"), (1e6, "11.6 d"),
-     (182476800, "2,112 d")],
+    [(0.0, "0 s"), (0.0804, "80.4 ms"), (0.9999, "1 s"), (12, "12 s"), (450, "7.5 min"), (10800, "3 h"),
+     (1e6, "11.6 d"), (182476800, "2,112 d")],
 )  # fmt: skip
 def test_a_span_is_told_in_three_digits(seconds: float, told: str) -> None:
     assert spans.told(seconds) == told

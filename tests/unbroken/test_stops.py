@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unbroken import stops
-from unbroken.errors import Misuse, Missing
+from unbroken.errors import Missing, Misuse
 from unbroken.stops import PUBLIC, Stops
 
 
