@@ -17,7 +17,7 @@ from typing import Any
 from . import goodput, spans, stops
 from .costs import Costs, Measured, measured
 from .errors import Misuse
-from .every import Cost, Every
+from .every import SHARE, Cost, Every
 from .goodput import Goodput, Walk
 from .stops import PUBLIC, Stops
 
@@ -202,16 +202,16 @@ def _lines(job: Job, costs: Costs, rows: list[Row], seed: int) -> list[str]:
     top, share = best(rows), best(rows).simulated
     table = sorted(rows, key=lambda row: row.apart)
     young, daly = (each(costs.stall, job.stops.mean) for each in (goodput.young, goodput.daly))
-    write = costs.write / job.stops.mean
+    write, waits = costs.write / job.stops.mean, " or waits for a last save" if job.stops.noticed else ""
     return [
         f"{job.name}{_notice(job, costs)}; seed {seed}",
         *_table(table, top, rows[0], write),
         f"at {spans.told(top.apart)}: {_percent(share.useful)} trains for good, {_percent(share.restarting)} restarts, "
-        f"{_percent(share.lost)} is lost work, {_percent(share.stalled)} stalls",
+        f"{_percent(share.stalled)} stalls, {_percent(share.lost)} is lost work{waits}",
         f"Young: {spans.told(young)}, Daly: {spans.told(daly)} of training between two saves, at a stall of "
         f"{spans.told(costs.stall)}; a write costs no training, but a stop",
         f"loses what has not been written yet: the last column takes that off, {_percent(write)}",
-        _advice(top, rows[0]),
+        _advice(top, rows[0], job, costs),
     ]
 
 
@@ -241,14 +241,20 @@ def _mark(row: Row, top: Row, own: Row) -> str:
     return ", ".join([*(["best"] if row is top else []), *(["Every() by itself"] if row is own else [])])
 
 
-def _advice(top: Row, own: Row) -> str:
+def _advice(top: Row, own: Row, job: Job, costs: Costs) -> str:
+    notice = f"; and unbroken.Stop(grace={job.grace:g}) (--grace {job.grace:g})" if job.stops.noticed else ""
     if top is own:
-        return f"Keep the default, unbroken.Every(): no other interval is better by {_percent(FINE)}"
+        return f"Keep the default, unbroken.Every(){notice}: no other interval is better by {_percent(FINE)}"
     words = _flags(top.every)
     typed = " ".join(f"--save-{name} {value}" for name, value in words.items() if name != "epochs")
     named = ", ".join(f"{name}={value}" for name, value in words.items())
     gain = _percent(top.simulated.useful - own.simulated.useful)
-    return f"Use unbroken.Every({named}); of the main job {typed}: {gain} more of the time than the default"
+    busy = costs.write / top.apart
+    slow = f". A state is then being written {100 * busy:.0f} % of the time: see that steps are no slower beside it"
+    return (
+        f"Use unbroken.Every({named}); of the main job {typed}{notice}: {gain} more of the time than the default"
+        f"{slow if busy > SHARE else ''}"
+    )
 
 
 def _flags(every: Every) -> dict[str, str]:

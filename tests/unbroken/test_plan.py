@@ -42,6 +42,7 @@ def test_it_prints_a_table_of_intervals_and_what_to_use(capsys: pytest.CaptureFi
     assert any(line.startswith("Young: 14.7 s, Daly: 14.6 s of training between two saves") for line in lines)
     assert lines[-1].startswith("Use unbroken.Every(minutes=0.24")
     assert "of the main job --save-minutes 0.24" in lines[-1]
+    assert lines[-1].endswith("A state is then being written 82 % of the time: see that steps are no slower beside it")
 
 
 def test_both_ends_of_a_public_figure_are_planned(capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +114,11 @@ def test_a_span_that_is_none_is_refused_with_the_name_of_its_option(capsys: pyte
 def test_a_notice_is_planned_with_and_whether_a_save_fits_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     lines = told(capsys, *GIVEN, "--mtbf", "3h", "--grace", "30s")
     assert "100 % of them 30 s after a notice (a step and a save take 12.5 s: that fits)" in lines[2]
-    assert lines[-1] == "Keep the default, unbroken.Every(): no other interval is better by 0.10 %"
+    assert lines[-1] == (
+        "Keep the default, unbroken.Every(); and unbroken.Stop(grace=30) (--grace 30): "
+        "no other interval is better by 0.10 %"
+    )
+    assert lines[-4].endswith("is lost work or waits for a last save")
     lines = told(capsys, *GIVEN, "--mtbf", "3h", "--grace", "5s", "--noticed", "0.25")
     assert "25 % of them 5 s after a notice (a step and a save take 12.5 s: that does not fit)" in lines[2]
 
