@@ -128,10 +128,13 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
         mean = moments[-1] / len(moments)
         return [Job(f"{options.trace}: a stop every {spans.told(mean)}", Stops(mean, noticed, moments), grace)]
     return [
-        Job(f"{name}a node stops every {spans.told(node)}, {nodes:,} of them every {spans.told(node / nodes)}",
-            Stops(node / nodes, noticed), grace)
+        Job(f"{name}a node stops every {spans.told(node)}{_together(node, nodes)}", Stops(node / nodes, noticed), grace)
         for name, node in _nodes(options.mtbf, options.trace)
     ]  # fmt: skip
+
+
+def _together(node: float, nodes: int) -> str:
+    return f", {nodes:,} of them every {spans.told(node / nodes)}" if nodes > 1 else ""
 
 
 def _nodes(mtbf: float | None, trace: str | None) -> list[tuple[str, float]]:
@@ -246,13 +249,15 @@ def _advice(top: Row, own: Row, job: Job, costs: Costs) -> str:
     if top is own:
         return f"Keep the default, unbroken.Every(){notice}: no other interval is better by {_percent(FINE)}"
     words = _flags(top.every)
-    typed = " ".join(f"--save-{name} {value}" for name, value in words.items() if name != "epochs")
+    typed = "which saves after every epoch, no flag"
+    if top.every.epochs == 1:
+        typed = " ".join(f"--save-{name} {value}" for name, value in words.items())
     named = ", ".join(f"{name}={value}" for name, value in words.items())
     gain = _percent(top.simulated.useful - own.simulated.useful)
     busy = costs.write / top.apart
     slow = f". A state is then being written {100 * busy:.0f} % of the time: see that steps are no slower beside it"
     return (
-        f"Use unbroken.Every({named}); of the main job {typed}{notice}: {gain} more of the time than the default"
+        f"Use unbroken.Every({named}); of the main job, {typed}{notice}: {gain} more of the time than the default"
         f"{slow if busy > SHARE else ''}"
     )
 

@@ -41,7 +41,7 @@ def test_it_prints_a_table_of_intervals_and_what_to_use(capsys: pytest.CaptureFi
     assert sum("Every() by itself" in line for line in lines) == 1
     assert any(line.startswith("Young: 14.7 s, Daly: 14.6 s of training between two saves") for line in lines)
     assert lines[-1].startswith("Use unbroken.Every(minutes=0.24")
-    assert "of the main job --save-minutes 0.24" in lines[-1]
+    assert "of the main job, --save-minutes 0.24" in lines[-1]
     assert lines[-1].endswith("A state is then being written 82 % of the time: see that steps are no slower beside it")
 
 
@@ -73,6 +73,19 @@ def test_what_a_run_costs_is_measured_in_its_work_dir(capsys: pytest.CaptureFixt
     )
     (line, *_) = told(capsys, folder, "--mtbf", "1h", "--restart", "5min", "--step", "1s")
     assert line.startswith(f"measured in {folder} (1 session, 40 steps, 6 saves, but step, restart given): step 1 s")
+
+
+def test_where_epochs_are_short_a_save_in_so_many_of_them_is_advised(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = written(tmp_path, session(0.0, 0, [(0, 20), (1, 30), (1, 50), (2, 60)], restart=40.0))
+    words = [folder, "--mtbf", "1d", "--step", "10ms"]  # an epoch of 0.3 s, a save of 2.1 s
+    (only,) = parsed(capsys, *words)
+    assert only["best"]["every"]["epochs"] > 10
+    assert only["best"]["useful"] > only["default"]["useful"] + 0.01
+    advice = told(capsys, *words)[-1]
+    assert advice.startswith(f"Use unbroken.Every(epochs={only['best']['every']['epochs']}, minutes=")
+    assert "; of the main job, which saves after every epoch, no flag: " in advice
 
 
 def test_what_is_neither_given_nor_measured_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
