@@ -1,4 +1,4 @@
-"""python -m unbroken list|show|verify|diff|prove|plan: look at states, compare them, prove and plan a whole job
+"""python -m unbroken list|show|verify|diff|prove|plan: look at states, prove a job, plan its saves
 
 Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list`, `show` and `plan`
 import no torch.
