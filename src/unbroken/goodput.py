@@ -1,4 +1,4 @@
-"""Goodput: which share of the time trains for good, by a walk from stop to stop, and by Young's and Daly's formulas
+"""Goodput: the share of the time that trains for good, simulated from stop to stop, and by formulas
 
 A session is deterministic until it is stopped: so many seconds to its first step, then steps, and saves as writer.py
 makes them. A save that is due begins at the next seam where no other one is under way; training stands still for the

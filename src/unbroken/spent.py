@@ -1,4 +1,4 @@
-"""What a session has spent beside its steps, for `plan`: seconds until now, its saves, their stalls and writes"""
+"""What a session has spent beside its steps, for `plan`: its age, its saves, their stalls and writes"""
 
 from __future__ import annotations
 
