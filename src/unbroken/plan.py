@@ -1,4 +1,4 @@
-"""How often to save: what share of the time trains for good, by the measured costs of a run and how often it stops
+"""How often to save, and what share of the time then trains for good: by a run's costs and its stops
 
     python -m unbroken plan exp_dir --mtbf 3h --nodes 8 --grace 30s
 
