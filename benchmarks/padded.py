@@ -1,4 +1,4 @@
-"""A job whose every step takes the same time however busy the machine is, started quickly and killed from outside"""
+"""A job whose steps all take the same time, started quickly; it is there to be killed from outside"""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The plan against a real campaign: a job killed at random moments until it is done, its goodput beside the prediction
+"""The plan against a real campaign: a job killed at random until it is done, and what was predicted
 
 python -m benchmarks.plan [--seed 0] [--mtbf 5] [--epochs 24] [--apart 1] [--megabytes 100]. A job is run, killed
 (SIGKILL) at exponentially drawn moments, and started again at once each time, until it is done. What a step, a stall, a
