@@ -135,6 +135,12 @@ def test_a_job_that_is_stopped_repeats_what_was_not_durable_and_starts_again_at_
     assert spell == (43.5, 10, 25.0, 1.0, 2)
 
 
+def test_a_session_that_goes_on_within_an_epoch_saves_at_that_epochs_end() -> None:
+    costs = Costs(step=1.0, stall=0.5, write=1.0, restart=0.0, batches=10)
+    spell = Walk(costs, Every(minutes=0.1)).through([(8.0, False), (13.6, False)])
+    assert spell.steps == 10  # from step 6, saved 4 steps later, 0.1 s before the second stop
+
+
 def test_stops_that_come_after_the_end_do_not_count() -> None:
     walk = Walk(Costs(1.0, 0.5, 3.0, 10.0), Every(minutes=0.1))
     assert walk.through([(1e6, False)], 10) == walk.through([], 10)
