@@ -36,13 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--apart", type=float, default=1.0, help="seconds between two saves")
     parser.add_argument("--megabytes", type=int, default=100, help="of the job's state")
     options = parser.parse_args(arguments)
-    epochs, batches, megabytes = (2, 100, 1) if options.quick else (options.epochs, 250, options.megabytes)
-    mtbf = 3.0 if options.quick else options.mtbf
+    epochs, batches, megabytes = (2, 70, 1) if options.quick else (options.epochs, 250, options.megabytes)
+    mtbf = 2.0 if options.quick else options.mtbf
     sitting.told()
     with tempfile.TemporaryDirectory() as folder:
         job = Job(str(Path(folder) / "killed"), epochs, batches, 0.02, options.apart, megabytes)
         calm = replace(job, work_dir=str(Path(folder) / "undisturbed"))
-        run(calm, range(1, 3))
+        run(calm, range(1, 2 if options.quick else 3))
         kills, seconds = campaign(job, Stops(mtbf), options.seed)
         run(calm, range(3, 3 if options.quick else 5))
         undisturbed = learned(calm)
