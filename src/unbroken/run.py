@@ -94,7 +94,6 @@ class Run:
         self._free, self._allow, self._explain, self._stops = free, allow, explain, stop or Stop()
         self._story = Story(self.shelf.folder, epochs, feed.batches, log_every, summaries)
         self._writer = Writer(self.shelf, save or Every(), snapshots or Keep(), self.say, self._story.settle)
-        self._story.spent = self._writer.spent
         self._parts: dict[str, state.Stateful] = {}
         self._found: Found | None = None
         self._epoch: Epoch | None = None

@@ -32,6 +32,7 @@ class Seam:
     ) -> None:  # fmt: skip
         self._team, self._world, self._story, self._writer, self._notice = team, team.world, story, writer, notice
         self._parts, self._facts = parts, facts
+        story.spent = writer.spent  # records tell what saves have cost
 
     def begin(self, position: Position, epochs: int, there: bool) -> None:
         """In the lead: begin with this state, which is on the disk already or is put there. Raises Unwritable."""

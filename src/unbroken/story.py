@@ -29,7 +29,6 @@ class Story:
     """
 
     world = World()
-    spent = Spent()  # the run puts its writer's in this place
 
     def __init__(self, folder: str, epochs: int, batches: int, log_every: int, summaries: bool) -> None:
         self.means = Means()
@@ -38,7 +37,7 @@ class Story:
         self._console, self._pace = Console(), Pace(0.0)
         self._mirrored = summaries
         self._summaries: Summaries | None = None
-        self._born, self._first = born(), 0
+        self._born, self._first, self.spent = born(), 0, Spent()
 
     def open(self, mark: Mark | None, position: Position) -> None:
         """Begin to write, after the records that the mark vouches for."""
