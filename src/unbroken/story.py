@@ -68,15 +68,13 @@ class Story:
 
     def batch_done(self, position: Position, samples: int) -> None:
         """Count a batch; samples are those of an epoch."""
-        many = self.means.batch_done()
-        if many or position.step % self._log_every == 0:
+        told = position.step % self._log_every == 0
+        if self.means.batch_done() or told:
             self.take_in()
-        if not self.world.lead:
-            return
-        if position.step % self._log_every == 0:
+        if told:
             self._write("step", position, self.means.batch(), {})
-        self._pace.tick(self._done(position))
-        self._console.progress(lambda: self._progress(position, samples))
+        if self.world.lead and self._console.due:
+            self._console.progress(self._progress(position, samples))
 
     def take_in(self) -> None:
         """Count what every process logged; to be called at the same seam in all of them."""
@@ -115,6 +113,7 @@ class Story:
             self._summaries.write({**place, **values, "time": clock})
 
     def _progress(self, position: Position, samples: int) -> str:
+        self._pace.tick(self._done(position))
         speed = self._pace.speed
         left = duration((self._epochs - self._done(position)) / speed) if speed else "?"
         return (
