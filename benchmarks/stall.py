@@ -96,7 +96,7 @@ class Saves:
         self.leaves = [leaf for _, leaf in state.leaves(stack.tree()) if isinstance(leaf, Tensor)]
         self.warm = [torch.zeros_like(leaf) for leaf in self.leaves]
         self.times: sitting.Times = {name: [] for name in (COPY, SEAM, COLD, PLAIN, SYNCED)}
-        tiny = Steps("a tiny step, on one thread", one_thread()(Stack(1, 32).step))
+        tiny = Steps("a tiny step, on one thread", one_thread(Stack(1, 32).step))
         self.kinds = (Steps("a step of this model", stack.step), tiny)
 
     def measure(self, rounds: int) -> None:

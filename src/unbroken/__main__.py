@@ -1,7 +1,7 @@
-"""python -m unbroken list|show|verify|diff|join|split|prove: look at states, compare them, prove a whole job
+"""python -m unbroken list|show|verify|diff|join|split|prove|plan: look at states, prove jobs, plan saves
 
-Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list` and `show` import no
-torch.
+Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list`, `show` and `plan`
+import no torch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Verb = Callable[[argparse.Namespace], int]
 
 def main(words: list[str]) -> int:
     """Obey a command line; the exit code."""
-    options = _parser(words[:1] == ["prove"]).parse_args(words)
+    options = _parser(words[0] if words else "").parse_args(words)
     try:
         code = _verb(options.verb)(options)
         sys.stdout.flush()
@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
     return code
 
 
-def _parser(proving: bool) -> argparse.ArgumentParser:
+def _parser(asked: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m unbroken", description="Look at the states of a run.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, told in (
@@ -59,10 +59,16 @@ def _parser(proving: bool) -> argparse.ArgumentParser:
         one.add_argument(paths[1], metavar="NEW", help=f"a new {paths[1]}")
     one.add_argument("--parts", type=int, default=2, help="files to cut it into; any number of processes reads them")
     proof = verbs.add_parser("prove", help="run a command in peace and with kills, and compare what both leave")
-    if proving:
+    if asked == "prove":
         from . import prove  # noqa: PLC0415 (imports torch)
 
         prove.arguments(proof)
+    told = "what share of the time trains for good where jobs are stopped, and how often to save"
+    planning = verbs.add_parser("plan", help=told, description=f"Tells {told}.")
+    if asked == "plan":
+        from . import plan  # noqa: PLC0415 (imports numpy)
+
+        plan.arguments(planning)
     return parser
 
 
@@ -80,6 +86,10 @@ def _verb(name: str) -> Verb:
         from . import prove  # noqa: PLC0415
 
         return prove.prove
+    if name == "plan":
+        from . import plan  # noqa: PLC0415
+
+        return plan.plan
     from . import verdict  # noqa: PLC0415
 
     return verdict.verify if name == "verify" else verdict.diff

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 
-from . import manifest, outline, state
+from . import container, manifest, outline, state
 from .errors import Damaged, Error, Unreadable
 from .outline import FACTS, FORMAT, SHARDED
 
@@ -31,11 +32,14 @@ def write(tree: dict[str, Any], path: str) -> None:
     """
     given = {key: value for key, value in tree.items() if key not in ("format", "digest")}
     whole = {"format": SHARDED if "shards" in tree else FORMAT, **given, "saved": time.time()}
-    whole["digest"] = state.digest(whole)
-    with _Sink(path) as sink, ThreadPoolExecutor(1, "unbroken-sync") as beside:
-        _save(whole, sink)
-        synced = beside.submit(os.fsync, sink.handle)  # reading back needs the processor, this the disk
-        same = read(path)["digest"] == whole["digest"]
+    with _Sink(path) as sink, ThreadPoolExecutor(1, "unbroken-beside") as beside:
+        digested = beside.submit(state.digest, whole)  # hashing needs the processor, writing the memory and the disk
+        place = secrets.token_hex(32)  # where the digest will stand: nothing else in the file reads so
+        _save({**whole, "digest": place}, sink)
+        digest = digested.result()
+        sink.amend(container.amended(path, place.encode(), digest.encode()))
+        synced = beside.submit(os.fsync, sink.handle)
+        same = read(path)["digest"] == digest
         synced.result()
     if not same:
         raise Damaged(f"{path} read back differently from what was written: the disk or the memory is failing")
@@ -143,6 +147,11 @@ class _Sink(io.RawIOBase):
         except OSError as failure:
             self.failure = failure
             raise
+
+    def amend(self, changes: list[tuple[int, bytes]]) -> None:
+        """Write over what stands at these places."""
+        for place, data in changes:
+            os.pwrite(self.handle, data, place)
 
     def close(self) -> None:
         if not self.closed:

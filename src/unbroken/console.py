@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 from rich.console import Console as Terminal
@@ -30,7 +30,7 @@ class Console:
         self._terminal = _Terminal(soft_wrap=True, highlight=False, markup=False)
         self._live: Live | None = None
         self._log = Lines()
-        self._drawn = 0.0
+        self._next = 0.0  # when progress is shown again
 
     def open(self, path: str) -> None:
         """From here on lines go to this file too, those already said first."""
@@ -46,19 +46,18 @@ class Console:
         self._print(line)
         self._log.append(line)
 
-    def progress(self, line: Callable[[], str]) -> None:
-        """Draw the live line, or print it now and then where nothing can be redrawn; never logged.
+    @property
+    def due(self) -> bool:
+        """Whether it is time for another line of progress, whose numbers may have to come from a GPU."""
+        return time.monotonic() >= self._next
 
-        The line is only made when it is drawn, since its numbers may have to come from a GPU.
-        """
-        now = time.monotonic()
-        if now - self._drawn < (OFTEN if self._live else SELDOM):
-            return
-        self._drawn = now
+    def progress(self, line: str) -> None:
+        """Draw the live line, or print it where nothing can be redrawn; to be called when it is due. Never logged."""
+        self._next = time.monotonic() + (OFTEN if self._live else SELDOM)
         if self._live:
-            self._live.update(Text(line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
         else:
-            self._print(line())
+            self._print(line)
 
     def close(self) -> None:
         if self._live:

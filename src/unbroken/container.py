@@ -29,6 +29,7 @@ DESCRIBED = 0x0008  # the flag that sizes follow the content
 PLAIN = DESCRIBED | 0x0800  # and that names are UTF-8
 DESCRIPTORS = (0, 16, 24)  # bytes that may follow a record's content; torch writes none after an empty one
 ENTRY = struct.Struct("<4s6H3L5H2L")
+CRC_IN_TABLE, CRC_BEHIND = 16, 4  # where the CRC32 stands in an entry, and in what follows a content
 HEADER = struct.Struct("<4s5H3L2H")
 END = struct.Struct("<4s4H2LH")
 END64 = struct.Struct("<4sQ2H2L4Q")
@@ -83,6 +84,22 @@ def read(path: str) -> Container:
     if found.content("byteorder") == b"big":
         raise Foreign(f"{path} was written on a machine with another order of bytes: it cannot be read in place here")
     return found
+
+
+def amended(path: str, old: bytes, new: bytes) -> list[tuple[int, bytes]]:
+    """What to write where, so that data.pkl says something of the same length in another's place: those bytes, and the
+    record's CRC32 behind its content and in the table, of which torch.save makes it the first. Raises Damaged."""
+    try:
+        with open(path, "rb") as file:
+            _, place, length = _table(file, os.fstat(file.fileno()).st_size)
+            name, at, size, _ = next(_entries(_bytes(file, place, length), 1))
+            start = at + HEADER.size + _header(file, at, name)
+            content = _bytes(file, start, size)
+        where = start + content.index(old)
+    except (ValueError, struct.error) as reason:
+        raise Damaged(f"{path} was not written as torch.save writes: {reason}") from reason
+    crc = struct.pack("<L", zlib.crc32(content.replace(old, new)))
+    return [(where, new), (start + size + CRC_BEHIND, crc), (place + CRC_IN_TABLE, crc)]
 
 
 def _content(file: IO[bytes], name: str, record: Record) -> bytes:

@@ -59,15 +59,15 @@ def compare(
 
 
 def _resized(moved: dict[str, tuple[Any, Any]], settings: Settings) -> list[str]:
-    """The line about another number of processes, which is no reason to stop: sums round differently, and that is all.
-    Nor are then the threads of each, of which a launcher gives fewer to many processes. Taken out of what moved."""
+    """The line about another number of processes, which is no reason to stop. Nor are then the threads of each, of
+    which a launcher gives fewer to many processes. Taken out of what moved."""
     if (processes := moved.pop("processes", None)) is None:
         return []
     moved.pop("threads", None)
     order = f"from {processes[0]} processes to {processes[1]}: the same batches in the same order"
     if pieces := settings.get("virtual_ranks"):
         return [f"{order}, and the same bits, since each batch is computed as {pieces} pieces"]
-    return [f"{order}; sums may round differently"]
+    return [f"{order}; sums round differently, and what a step draws (dropout) is drawn by each process for itself"]
 
 
 def inside(tree: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> None:

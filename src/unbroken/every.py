@@ -45,5 +45,9 @@ class Every:
 
     def due_time(self, seconds: float, cost: Cost | None) -> bool:
         """Whether that many seconds without a save are enough, given what the last one cost."""
+        return seconds >= self.apart(cost)
+
+    def apart(self, cost: Cost | None) -> float:
+        """The seconds between two saves within an epoch, given what the last one cost."""
         budget = max(cost.stall / self.stall, cost.total / SHARE, LEAST) if cost else SOON
-        return seconds >= min(budget, 60.0 * self.minutes)
+        return min(budget, 60.0 * self.minutes)

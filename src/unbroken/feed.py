@@ -6,17 +6,19 @@ import ctypes
 import multiprocessing
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate  # pyright: ignore[reportUnknownVariableType]
 
 from . import order, seeds, signals
 from .errors import Misuse
+from .order import Integers
 from .position import Position
 from .shares import Shares
 
 Draw = tuple[int, int]  # (number of the draw, index of the sample)
+Sown = tuple[int, int]  # (what its generators are seeded with, index of the sample)
 TOGETHER = 4096  # draws that are worked out at once: numpy takes as long for one batch as for a hundred
 
 
@@ -69,11 +71,19 @@ class Feed:
 
     def draws(self, seed: int, epoch: int, batch: int, many: int = 1) -> list[Draw]:
         """The draws of one batch, or of so many one after another."""
+        numbers, taken = self._drawn(seed, epoch, batch, many)
+        return list(zip(numbers.tolist(), taken.tolist(), strict=True))
+
+    def sown(self, seed: int, epoch: int, batch: int, many: int) -> list[Sown]:
+        """As `draws`, for who serves the samples."""
+        numbers, taken = self._drawn(seed, epoch, batch, many)
+        return list(zip(seeds.words(seed, seeds.For.SAMPLE, numbers), taken.tolist(), strict=True))
+
+    def _drawn(self, seed: int, epoch: int, batch: int, many: int) -> tuple[Integers, Integers]:
         start = batch * self.batch_size
         stop = min(start + many * self.batch_size, self.epoch_size)
         numbers = epoch * self.epoch_size + np.arange(start, stop, dtype=np.int64)
-        taken = order.draw(seed, self.samples, numbers) if self.shuffle else numbers % self.samples
-        return list(zip(numbers.tolist(), taken.tolist(), strict=True))
+        return numbers, order.draw(seed, self.samples, numbers) if self.shuffle else numbers % self.samples
 
     def size(self, batch: int) -> int:
         """Samples in a batch of an epoch, whose last one may be smaller."""
@@ -82,28 +92,31 @@ class Feed:
     def stream(self, seed: int, start: Position, epochs: int, shares: Shares | None = None) -> Generator[Any]:
         """Every batch from a position to the end of the run, or of each the pieces that are this process's share; what
         lies before it is never read. Close it when done."""
+        dataset, draws = _Seeded(self.dataset), _Draws(self, seed, start, epochs, shares or Shares(self.batch_size))
+        if not self.workers and not self.pin_memory:
+            return _alone(dataset, draws, self.collate or cast(Any, default_collate))
         # Not an Event: it takes a lock to be read, and workers read it where a signal has interrupted them.
         ending = multiprocessing.RawValue(ctypes.c_bool, False)
         loader: DataLoader[Any] = DataLoader(
-            _Seeded(self.dataset, seed),
-            batch_sampler=_Draws(self, seed, start, epochs, shares or Shares(self.batch_size)),  # pyright: ignore[reportArgumentType]
+            dataset,
+            batch_sampler=draws,  # pyright: ignore[reportArgumentType]
             num_workers=self.workers,
             collate_fn=self.collate,
             pin_memory=self.pin_memory,
             worker_init_fn=partial(_quiet, ending) if self.workers else None,
         )
-        return _together(loader, ending) if self.workers else _alone(loader)
+        return _together(loader, ending) if self.workers else _pinned(loader)
 
 
 class _Seeded(Dataset[Any]):
     """The data set with its randomness tied to the draw: whichever process serves it, the same sample."""
 
-    def __init__(self, dataset: Dataset[Any], seed: int) -> None:
-        self.dataset, self.seed = dataset, seed
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
 
-    def __getitem__(self, draw: Draw) -> Any:
-        number, index = draw
-        seeds.sow(self.seed, seeds.For.SAMPLE, number)
+    def __getitem__(self, sown: Sown) -> Any:
+        word, index = sown
+        seeds.plant(word)
         return self.dataset[index]
 
 
@@ -113,14 +126,14 @@ class _Draws:
     def __init__(self, feed: Feed, seed: int, start: Position, epochs: int, shares: Shares) -> None:
         self.feed, self.seed, self.start, self.epochs, self.shares = feed, seed, start, epochs, shares
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[Sown]]:
         size, first = self.feed.batch_size, self.start.batch
         many = max(1, TOGETHER // size)
         for epoch in range(self.start.epoch, self.epochs):
             for batch in range(first, self.feed.batches, many):
-                block = self.feed.draws(self.seed, epoch, batch, min(many, self.feed.batches - batch))
-                for draws in (block[i : i + size] for i in range(0, len(block), size)):
-                    yield from (draws[piece] for piece in self.shares.cut(len(draws)))
+                block = self.feed.sown(self.seed, epoch, batch, min(many, self.feed.batches - batch))
+                for drawn in (block[i : i + size] for i in range(0, len(block), size)):
+                    yield from (drawn[piece] for piece in self.shares.cut(len(drawn)))
             first = 0
 
 
@@ -133,13 +146,21 @@ def _together(loader: DataLoader[Any], ending: ctypes.c_bool) -> Generator[Any]:
         ending.value = True
 
 
-def _alone(loader: DataLoader[Any]) -> Generator[Any]:
+def _alone(dataset: _Seeded, draws: _Draws, collate: Callable[[list[Any]], Any]) -> Generator[Any]:
+    """What a DataLoader without workers makes, at a third of its cost a batch."""
+
+    @seeds.one_thread
+    def made(drawn: list[Sown]) -> Any:
+        return collate([dataset[each] for each in drawn])
+
+    for drawn in draws:
+        yield made(drawn)
+
+
+def _pinned(loader: DataLoader[Any]) -> Generator[Any]:
     batches = iter(loader)
-    while True:
-        with seeds.one_thread():
-            batch = next(batches, loader)  # no batch is the loader itself
-        if batch is loader:
-            return
+    following = seeds.one_thread(lambda: next(batches, loader))
+    while (batch := following()) is not loader:  # no batch is the loader itself
         yield batch
 
 

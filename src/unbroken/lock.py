@@ -18,19 +18,24 @@ from pathlib import Path
 
 import filelock
 
+from . import launcher
 from .errors import Occupied, Unwritable
 
+WAIT = 60.0  # seconds for a trainer that is about to leave
 CANNOT = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+POLL = 0.2  # seconds between two tries for a lock that is waited for
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A process that holds a work dir: boot is the kernel's name for the time since the machine was started."""
+    """A process that holds a work dir: boot is the kernel's name for the time since the machine was started, launcher
+    the pid of its torchrun, if it has one."""
 
     host: str
     pid: int
     boot: str
     since: str
+    launcher: int = 0
 
     def __str__(self) -> str:
         return f"pid {self.pid} on {self.host}, since {self.since}"
@@ -42,27 +47,27 @@ class Holder:
             return ""
         if self.boot != _boot():
             return "the machine was started again since"
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return "killed"
-        except PermissionError:
-            return ""  # another user's
-        return ""
+        return "" if _there(self.pid) else "killed"
+
+    @property
+    def leaving(self) -> bool:
+        """Whether its torchrun is gone, so that it saves and leaves at its next seam."""
+        return self.host == platform.node() and self.launcher > 0 and not _there(self.launcher)
 
 
 @contextmanager
-def held(path: str, say: Callable[[str], None]) -> Generator[None]:
+def held(path: str, say: Callable[[str], None], patience: float = 0.0) -> Generator[None]:
     """Hold the lock file against a second trainer; say when it was taken over from one that is gone.
 
-    Raises Occupied with the holder, Unwritable when the folder cannot be written. Where the file system cannot lock,
-    that is said, and the holder's name in the file is all there is to go by.
+    patience: seconds to wait for a holder on another host, which may be cut off from this one and about to notice.
+    Raises Occupied with the holder, unless that is leaving; Unwritable when the folder cannot be written. Where the
+    file system cannot lock, that is said, and the holder's name in the file is all there is to go by.
     """
     lock = filelock.FileLock(path, blocking=False, fallback_to_soft=False)  # a soft lock outlives a killed holder
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise _occupied(path) from None
+        _outwait(lock, path, say, patience)
     except OSError as reason:
         if reason.errno not in CANNOT:
             raise Unwritable(f"{os.path.dirname(path)} cannot be written: {reason.strerror}") from reason
@@ -78,10 +83,26 @@ def held(path: str, say: Callable[[str], None]) -> Generator[None]:
             lock.release()
 
 
+def _outwait(lock: filelock.BaseFileLock, path: str, say: Callable[[str], None], patience: float) -> None:
+    """Wait for a trainer that is about to leave. Raises Occupied for any other, and when it does not leave."""
+    last = holder(path)
+    if last is not None and last.leaving:
+        say(f"waiting for {last}: its torchrun is gone, so it saves and leaves")
+        patience = WAIT
+    elif last is not None and last.host != platform.node() and patience:
+        say(f"{os.path.dirname(path)} is held by {last}: waiting at most {patience:.0f} s for its end")
+    else:
+        raise _occupied(path)
+    try:
+        lock.acquire(timeout=patience, poll_interval=POLL, blocking=True)
+    except filelock.Timeout:
+        raise _occupied(path) from None
+
+
 def _take(path: str, say: Callable[[str], None]) -> None:
     if (last := holder(path)) is not None:
         say(f"took over from {last}, which is gone ({last.gone or 'its lock is free'})")
-    me = Holder(platform.node(), os.getpid(), _boot(), datetime.now(UTC).isoformat(timespec="seconds"))
+    me = Holder(platform.node(), os.getpid(), _boot(), datetime.now(UTC).isoformat(timespec="seconds"), launcher.pid())
     with suppress(OSError):  # on a full disk the lock holds all the same, only namelessly
         Path(path).write_text(json.dumps(asdict(me)) + "\n", encoding="utf-8")
 
@@ -112,6 +133,17 @@ def holder(path: str) -> Holder | None:
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return told if type(told.pid) is int and 0 < told.pid < 1 << 31 else None
+
+
+def _there(pid: int) -> bool:
+    """Whether a process of this machine is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def _boot() -> str:

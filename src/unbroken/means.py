@@ -21,8 +21,8 @@ MOST = 1000  # batches that wait
 class Means:
     """What the loop logged in the epoch under way.
 
-    Means are sums in float64 and counts of batches. Tensors stay on their device until somebody asks, so that logging
-    never waits for a GPU. samples: those that the values added next speak for.
+    Means are sums in float64 and counts of batches. Tensors stay on a GPU until somebody asks, so that logging
+    never waits for it. samples: those that the values added next speak for.
     """
 
     def __init__(self) -> None:
@@ -86,8 +86,10 @@ class Means:
 
 
 def _taken(value: Number) -> Number:
-    """In float64, and a copy: the loop may go on to change its tensor in place."""
-    return value.detach().to(torch.float64, copy=True) if isinstance(value, torch.Tensor) else float(value)
+    """In float64, and a copy: the loop may go on to change its tensor in place. In host memory nobody waits for it."""
+    if not isinstance(value, torch.Tensor):
+        return float(value)
+    return float(value.item()) if value.is_cpu else value.detach().to(torch.float64, copy=True)
 
 
 def _row(row: Row) -> Row:

@@ -16,6 +16,7 @@ Integers = NDArray[np.int64]
 Words = NDArray[np.uint64]
 ROUNDS = 8
 MASK = (1 << 64) - 1
+GOLDEN = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio
 
 
 def draw(seed: int, size: int, numbers: Integers) -> Integers:
@@ -34,15 +35,22 @@ def permute(places: Integers, size: int, keys: Words) -> Integers:
     return out.astype(np.int64)
 
 
-def key(*parts: int) -> int:
-    """64 well-mixed bits from any integers (splitmix64's finaliser, Steele et al. 2014, over each in turn)."""
-    word = 0
+def key(*parts: int, start: int = 0) -> int:
+    """64 well-mixed bits from any integers (splitmix64's finaliser, Steele et al. 2014, over each in turn).
+
+    start: the key of the parts that come before these."""
+    word = start
     for part in parts:
-        word = (word + (part & MASK) + 0x9E3779B97F4A7C15) & MASK
+        word = (word + (part & MASK) + GOLDEN) & MASK
         word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & MASK
         word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & MASK
         word ^= word >> 31
     return word
+
+
+def keys(numbers: Integers, start: int) -> Words:
+    """The key of each number, after the parts whose key is `start`; at a hundredth of the cost of one by one."""
+    return _mixed(numbers.astype(np.uint64) + np.uint64((start + GOLDEN) & MASK))
 
 
 def _feistel(words: Words, half: int, keys: Words) -> Words:

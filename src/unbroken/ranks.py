@@ -18,13 +18,16 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import distributed
+from torch.distributed.rendezvous import rendezvous  # pyright: ignore[reportUnknownVariableType]
 
+from . import meeting
 from .errors import Error, Misuse, Stopped
 
 T = TypeVar("T")
 dist: Any = distributed  # most of it is not typed
 CHUNK = 1 << 24  # bytes that are sent together
 _groups: list[Any] = []  # kept: a model in DDP that lets go of the last one waits, with python's lock, for its threads
+_places: list[Any] = []  # the store where processes meet, once for all runs: its port cannot be taken twice
 LOST = 10.0  # seconds that a process waits for another one when it leaves with an error
 FAILED = 2  # the exit code of an error that a person can mend
 
@@ -189,6 +192,12 @@ def joined(patience: float) -> Generator[World]:
             dist.destroy_process_group()
 
 
+def forbearance(patience: float) -> float:
+    """Seconds for which a lead may wait for the last one, on a host that was lost or cut off, to leave the work dir.
+    Half the patience: the others wait for the lead meanwhile. None where no torchrun would start a world anew."""
+    return patience / 2 if os.environ.get("TORCHELASTIC_RUN_ID") else 0.0
+
+
 def _join(patience: float) -> None:
     needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     if missing := [name for name in needed if not os.environ.get(name)]:
@@ -199,8 +208,13 @@ def _join(patience: float) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"
-    _groups.clear()  # with it goes its store, whose port the next one needs
-    dist.init_process_group(backend, timeout=timedelta(seconds=patience))
+    wait = timedelta(seconds=patience)
+    if not _places:
+        _places.append(next(rendezvous("env://", timeout=wait)))
+    store, rank, size = _places[0]
+    store.set_timeout(wait)
+    fresh = dist.PrefixStore(meeting.name(store, rank, size, patience), store)
+    dist.init_process_group(backend, store=fresh, rank=rank, world_size=size, timeout=wait)
     _groups.append(dist.group.WORLD)
 
 

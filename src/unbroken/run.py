@@ -77,12 +77,8 @@ class Run:
         virtual_ranks: int = 0,
         patience: float = 600.0,
     ) -> None:
-        numbers = {"epochs": (epochs, 1), "log_every": (log_every, 1), "seed": (seed, 0)}
-        for name, (number, least) in {
-            **numbers,
-            "virtual_ranks": (virtual_ranks, 0),
-            "patience": (patience, 1),
-        }.items():
+        numbers = {"epochs": (epochs, 1), "log_every": (log_every, 1), "seed": (seed, 0), "patience": (patience, 1)}
+        for name, (number, least) in {**numbers, "virtual_ranks": (virtual_ranks, 0)}.items():
             if not number >= least:
                 raise Misuse(f"{name} {number}: at least {least}")
         self.shelf, self.feed, self.epochs, self.seed = Shelf(work_dir), feed, epochs, seed
@@ -217,7 +213,7 @@ class Run:
         if self._resume is not None:
             history.look(self.shelf, self._resume)  # before the lock: a wrong path leaves no trace
         if not self._explain:
-            stack.enter_context(self.shelf.locked(self.say))
+            stack.enter_context(self.shelf.locked(self.say, ranks.forbearance(self._patience)))
         self._record = Record(self.shelf)
         self._found = history.choose(self.shelf, self._resume, self._record.sessions, self.say)
         choice = (self.shelf.folder, self._found, self.epochs, self.feed.batches)

@@ -36,6 +36,7 @@ class Seam:
     ) -> None:  # fmt: skip
         self._team, self._world, self._story, self._writer, self._notice = team, team.world, story, writer, notice
         self._parts, self._facts = parts, facts
+        story.spent = writer.spent  # records tell what saves have cost
         self._convoy: Convoy | None = None  # of a run whose states are sharded
 
     def led(self, act: Callable[[], T]) -> T:

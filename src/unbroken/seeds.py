@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 import torch
 
-from .order import key
+from .order import Integers, key, keys
+
+P = ParamSpec("P")
+T = TypeVar("T")
+PYTHON: Any = cast(Any, random.random).__self__  # the generators behind the modules' functions
+SEED_PYTHON: Callable[[int], None] = cast(Any, super(random.Random, PYTHON)).seed
+SEED_NUMPY: Callable[[int], None] = cast(Any, np.random.random).__self__.seed
 
 
 class For(IntEnum):
@@ -31,13 +38,29 @@ class For(IntEnum):
 
 def sow(seed: int, purpose: For, *where: int) -> None:
     """Seed python's, numpy's and torch's global generators for this purpose at this place."""
-    word = key(seed, int(purpose), *where)  # an IntEnum counts at half the speed of an int
-    random.seed(word)
-    np.random.seed(word & 0xFFFFFFFF)
+    plant(key(*where, start=_begun(seed, purpose)))
+
+
+def words(seed: int, purpose: For, numbers: Integers) -> list[int]:
+    """What `plant` is to be given for this purpose at each of these places."""
+    return keys(numbers, _begun(seed, purpose)).tolist()
+
+
+def plant(word: int) -> None:
+    """Seed the generators with a key: what the public words do, without what they look at first. Half of what a step
+    costs above a bare loop is spent here."""
+    SEED_PYTHON(word)
+    PYTHON.gauss_next = None  # the second of a pair of normal numbers that the past has drawn
+    SEED_NUMPY(word & 0xFFFFFFFF)
     # torch.manual_seed does the same at 200 times the cost: it looks for every kind of device first.
     torch.default_generator.manual_seed(word)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(word)
+
+
+@lru_cache(maxsize=64)
+def _begun(seed: int, purpose: For) -> int:
+    return key(seed, int(purpose))
 
 
 @contextmanager
@@ -77,12 +100,17 @@ def pinned(threads: int | None = None) -> Generator[None]:
         settings.fill_uninitialized_memory, torch.backends.cudnn.benchmark = fill, benchmark
 
 
-@contextmanager
-def one_thread() -> Generator[None]:
-    """Compute a sample as a data worker does, on one thread: with two, sums could round differently."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+def one_thread(act: Callable[P, T]) -> Callable[P, T]:
+    """The same function, computed as a data worker does, on one thread: with two, sums could round differently."""
+
+    def alone(*arguments: P.args, **named: P.kwargs) -> T:
+        threads = torch.get_num_threads()
+        if threads != 1:  # being told what it knows costs torch more than being asked
+            torch.set_num_threads(1)
+        try:
+            return act(*arguments, **named)
+        finally:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+
+    return alone

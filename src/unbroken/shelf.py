@@ -145,8 +145,9 @@ class Shelf(Places):
         sync_folder(self.folder)
 
     @contextmanager
-    def locked(self, say: Callable[[str], None]) -> Generator[None]:
-        """Hold the work dir against a second trainer, and clear away what a killed one left half written.
+    def locked(self, say: Callable[[str], None], patience: float = 0.0) -> Generator[None]:
+        """Hold the work dir against a second trainer, and clear away what a killed one left half written. patience:
+        seconds to wait for a trainer on another host.
 
         Raises Occupied with the holder, Unwritable when the folder cannot be made or written.
         """
@@ -154,7 +155,7 @@ class Shelf(Places):
             _made(self.folder)
         except OSError as reason:
             raise Unwritable(f"the work dir {self.folder} cannot be made: {reason.strerror}") from reason
-        with lock.held(self.lock, say):
+        with lock.held(self.lock, say, patience):
             self._sweep()
             self._locked = os.stat(self.lock)
             try:

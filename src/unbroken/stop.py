@@ -1,4 +1,4 @@
-"""When a run stops by itself, as a value; and the notice to stop: a signal, a file, the clock"""
+"""When a run stops by itself, as a value; and the notice to stop: a signal, a file, the clock, a dead torchrun"""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import time
 from dataclasses import dataclass
 
+from . import launcher
 from .errors import Misuse
 from .every import Cost
 from .signals import Wish, name_of
 
-UNFINISHED = 75  # the exit code of a run that a file or the clock stopped: try again later (EX_TEMPFAIL of sysexits.h)
+UNFINISHED = 75  # the exit code of a run that no signal stopped: try again later (EX_TEMPFAIL of sysexits.h)
 WEEK = 7 * 24 * 3600.0
 LOOK = 1.0  # seconds between two looks for the file
 
@@ -18,7 +19,8 @@ LOOK = 1.0  # seconds between two looks for the file
 @dataclass(frozen=True)
 class Stop:
     """file: stop once this file is there (for schedulers that give notice by one). hours: stop in time before so many
-    hours have passed since the run was entered. grace: seconds between a notice and the end of the process; a save that
+    hours have passed since the run was entered, or since torchrun was started, whose restarts do not begin them anew.
+    grace: seconds between a notice and the end of the process; a save that
     does not fit in is not begun, and the last durable state counts.
     """
 
@@ -43,7 +45,8 @@ class Notice:
     def __init__(self, wish: Wish, stop: Stop) -> None:
         self.name, self.code = "", 0
         self._wish, self._stop = wish, stop
-        self._began, self._looked, self._came = time.monotonic(), 0.0, 0.0
+        self._began, self._looked, self._came = time.monotonic() - launcher.age(), 0.0, 0.0
+        self._launcher = launcher.pid()
 
     def given(self, cost: Cost | None) -> bool:
         """Whether to stop now; asked at every seam. cost: of a save, which has to fit in before the hours end."""
@@ -52,6 +55,8 @@ class Notice:
         now = time.monotonic()
         if self._wish.signal is not None:
             self._note(self._wish.name, self._wish.code, self._wish.at)
+        elif launcher.pid() != self._launcher:
+            self._note("the death of its torchrun", UNFINISHED, now)
         elif self._stop.hours is not None and now + 2 * (cost.total if cost else 0.0) >= self._end:
             self._note(f"the end of its {self._stop.hours:g} hours", UNFINISHED, now)
         elif self._stop.file is not None and now >= self._looked + LOOK:

@@ -16,6 +16,7 @@ from .journal import Journal, Mark, Summaries
 from .means import Means, Number
 from .position import Position
 from .ranks import World
+from .spent import Spent, born
 
 OWN = {"at", "epoch", "step", "train", "time"}
 """What a record says of itself."""
@@ -36,10 +37,11 @@ class Story:
         self._console, self._pace = Console(), Pace(0.0)
         self._mirrored = summaries
         self._summaries: Summaries | None = None
+        self._born, self._first, self.spent = born(), 0, Spent()
 
     def open(self, mark: Mark | None, position: Position) -> None:
         """Begin to write, after the records that the mark vouches for."""
-        self._pace = Pace(self._done(position))
+        self._pace, self._first = Pace(self._done(position)), position.step
         self._console.open(os.path.join(self._folder, "train.log"))
         self.journal.open(mark)
         if self._mirrored:
@@ -66,15 +68,13 @@ class Story:
 
     def batch_done(self, position: Position, samples: int) -> None:
         """Count a batch; samples are those of an epoch."""
-        many = self.means.batch_done()
-        if many or position.step % self._log_every == 0:
+        told = position.step % self._log_every == 0
+        if self.means.batch_done() or told:
             self.take_in()
-        if not self.world.lead:
-            return
-        if position.step % self._log_every == 0:
+        if told:
             self._write("step", position, self.means.batch(), {})
-        self._pace.tick(self._done(position))
-        self._console.progress(lambda: self._progress(position, samples))
+        if self.world.lead and self._console.due:
+            self._console.progress(self._progress(position, samples))
 
     def take_in(self) -> None:
         """Count what every process logged; to be called at the same seam in all of them."""
@@ -106,12 +106,14 @@ class Story:
         if not self.world.lead:
             return
         place = {"at": at, "epoch": position.epoch, "step": position.step}
-        record = {**place, **values, "time": {"unix": time.time(), **times}}
-        self.journal.write(record)
+        clock = {"unix": time.time(), **times}
+        spent = self.spent.told(time.monotonic() - self._born, position.step - self._first)
+        self.journal.write({**place, **values, "time": {**clock, **spent}})
         if self._summaries:
-            self._summaries.write(record)
+            self._summaries.write({**place, **values, "time": clock})
 
     def _progress(self, position: Position, samples: int) -> str:
+        self._pace.tick(self._done(position))
         speed = self._pace.speed
         left = duration((self._epochs - self._done(position)) / speed) if speed else "?"
         return (

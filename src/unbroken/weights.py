@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import torch
 
-from . import checkpoint
+from . import checkpoint, state
 from .errors import Damaged, Foreign, Hostile, Mismatch, Missing, Misuse, Unreadable
 
 WHERE = ("state_dict", "model_state_dict", "model", "module")
@@ -49,7 +49,7 @@ def initialise(model: torch.nn.Module, path: str) -> list[str]:
             "of the file"
         )
     names = {_bare(name): name for name in model.state_dict()}
-    model.load_state_dict({names[name]: tensor for name, tensor in fitting.items()}, strict=False)
+    model.load_state_dict(_sliced(model, {names[name]: tensor for name, tensor in fitting.items()}), strict=False)
     return [
         f"Initialised from {path}{where}: {len(fitting)} of the model's {len(live)} tensors",
         *([f"  their names begin with {prefix!r} there: left out"] if prefix else []),
@@ -103,8 +103,19 @@ def _wrong(fitting: Weights, live: Weights) -> list[str]:
 
 def _untouched(live: Weights, fitting: Weights) -> list[str]:
     """The model's names that got nothing; a tensor with two names, tied, got it under the other one."""
-    filled = {live[name].data_ptr() for name in fitting}
-    return [name for name, tensor in live.items() if name not in fitting and tensor.data_ptr() not in filled]
+    filled = {state.local(live[name]).data_ptr() for name in fitting}
+    return [
+        name for name, tensor in live.items() if name not in fitting and state.local(tensor).data_ptr() not in filled
+    ]
+
+
+def _sliced(model: torch.nn.Module, weights: Weights) -> Weights:
+    """The weights as the model wants them: of a sharded one, this process's slices."""
+    if not state.is_sharded(model):
+        return weights
+    from . import slices  # noqa: PLC0415 (takes long, and few need it)
+
+    return slices.filled(weights, model, lambda wanted: None)
 
 
 def _bare(name: str) -> str:
@@ -189,7 +200,7 @@ def _loaded(path: str) -> Any:
 
 def _ours(path: str) -> tuple[str, Weights]:
     """The kept model of a state, or all that is kept by its name, once the content is verified."""
-    parts = checkpoint.parts(checkpoint.read(path))
+    parts = checkpoint.parts(checkpoint.whole(path))
     if "model" in parts:
         return "", _tensors(parts["model"])
     return "", {f"{part}.{name}": tensor for part, tree in parts.items() for name, tensor in _tensors(tree).items()}

@@ -18,6 +18,7 @@ from .every import Cost, Every
 from .keep import Keep
 from .position import Position
 from .shelf import Shelf
+from .spent import Spent
 
 FAILURES = (OSError, RuntimeError, Error)  # torch.save says RuntimeError when its file cannot grow
 Tree = Callable[[], dict[str, Any]]
@@ -45,6 +46,7 @@ class Writer:
         self.failed = False  # the last save did
         self.cost: Cost | None = None  # of the last save
         self.folder = shelf.folder
+        self.spent = Spent()  # by this session's saves, for who plans the next one
         self._shelf, self._when, self._keep, self._say, self._settle = shelf, when, keep, say, settle
         self._buffers, self._owner = Buffers(), os.getpid()
         self.complete: Callable[[dict[str, Any]], None] = lambda tree: None  # adds what is known only in the background
@@ -166,6 +168,8 @@ class Writer:
             if self.cost is None:
                 self.foresee(self._taken.epoch, self._epochs)
             self.saved, self.cost = self._taken, Cost(self._stall, self._stall + outcome.seconds)
+            stood, beside = (0.0, outcome.seconds) if self._when.background else (outcome.seconds, 0.0)
+            self.spent.add(self._stall + stood, beside)
 
     # ---- in the background
 

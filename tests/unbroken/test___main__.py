@@ -32,7 +32,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     said = capsys.readouterr().out
-    assert all(f"\n    {verb} " in said for verb in ("list", "show", "verify", "diff", "prove"))
+    assert all(f"\n    {verb} " in said for verb in ("list", "show", "verify", "diff", "prove", "plan"))
 
 
 def test_the_command_ends_with_the_code_of_its_verb(tmp_path: Path) -> None:

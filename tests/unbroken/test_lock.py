@@ -5,6 +5,7 @@ import fcntl
 import json
 import multiprocessing
 import os
+import platform
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -43,6 +45,54 @@ def test_a_second_holder_is_told_who_holds(shelf: Shelf) -> None:
         words = f"is held by another trainer: pid {holder.pid} on {socket.gethostname()}, since 20"
         with pytest.raises(Occupied, match=words), shelf.locked(print):
             pass
+
+
+def elsewhere(folder: str) -> None:
+    platform.node = lambda: "elsewhere"
+    hold(folder, 0)
+
+
+def test_a_holder_on_another_host_is_waited_for_and_taken_over_from_once_it_ends(shelf: Shelf) -> None:
+    said: list[str] = []
+    with children.Child(elsewhere, shelf.folder) as holder:
+        holder.until("held")
+        dying = Timer(0.5, holder.process.kill)
+        dying.start()
+        with shelf.locked(said.append, patience=30.0):
+            pass
+        dying.join()
+    waited, taken = said
+    assert re.fullmatch(rf".* is held by pid {holder.pid} on elsewhere, .*: waiting at most 30 s for its end", waited)
+    assert re.fullmatch(r"took over from pid .* on elsewhere, .*, which is gone \(its lock is free\)", taken)
+
+
+def test_under_torchrun_a_run_waits_for_the_lead_of_a_host_that_was_lost(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+    with children.Child(elsewhere, shelf.folder) as holder:
+        holder.until("held")
+        dying = Timer(0.5, holder.process.kill)
+        dying.start()
+        tiny.train(Path(shelf.folder), epochs=1, patience=60)
+        dying.join()
+    assert "on elsewhere" in capsys.readouterr().out
+
+
+def test_a_holder_on_another_host_that_stays_is_told_once_the_patience_is_over(shelf: Shelf) -> None:
+    with children.Child(elsewhere, shelf.folder) as holder:
+        holder.until("held")
+        with pytest.raises(Occupied, match="on elsewhere"), shelf.locked(print, patience=0.5):
+            pass
+
+
+def test_a_holder_on_this_host_is_not_waited_for(shelf: Shelf) -> None:
+    with children.Child(hold, shelf.folder, 0) as holder:
+        holder.until("held")
+        began = time.monotonic()
+        with pytest.raises(Occupied), shelf.locked(print, patience=30.0):
+            pass
+        assert time.monotonic() - began < 15.0
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -82,6 +82,13 @@ LARGE = [460, 858, 555, 914, 571, 871, 785]
 HUGE = [338007669968, 573725201708, 34257124301, 48984165275]
 
 
+@given(st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=4), st.lists(st.integers(0, 2**64), max_size=3))
+def test_keys_go_on_from_the_key_of_what_comes_before(numbers: list[int], before: list[int]) -> None:
+    start = order.key(*before)
+    assert order.key(*numbers, start=start) == order.key(*before, *numbers)
+    assert order.keys(np.array(numbers), start).tolist() == [order.key(*before, n) for n in numbers]
+
+
 def test_keys_are_these_forever() -> None:
     assert [order.key(), order.key(0), order.key(1), order.key(7, 3), order.key(-1)] == KEYS
 

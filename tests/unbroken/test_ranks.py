@@ -29,6 +29,15 @@ def test_a_world_of_one_is_alone_under_torchrun_too(monkeypatch: pytest.MonkeyPa
     assert not distributed.is_initialized()
 
 
+def test_a_lead_waits_for_a_lost_one_half_as_long_as_others_wait_for_it_and_only_where_worlds_are_started_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    assert ranks.forbearance(600) == 0
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+    assert ranks.forbearance(600) == 300
+
+
 def test_a_world_that_no_launcher_describes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with (
@@ -146,12 +155,20 @@ def test_a_group_that_is_there_is_used_and_left() -> None:
 def joining() -> None:
     distributed.init_process_group("gloo")
     with ranks.joined(60) as world:
-        assert world.size == 2
+        assert world.gather(world.size) == [2, 2]
     assert distributed.is_initialized()
     distributed.destroy_process_group()
-    with ranks.joined(60) as world:
-        assert world.gather(os.environ["RANK"]) == ["0", "1"]
-    assert not distributed.is_initialized()
+
+
+def test_two_runs_in_one_process_meet_one_after_the_other() -> None:
+    worlds.good(2, joining_twice)
+
+
+def joining_twice() -> None:
+    for _ in range(2):
+        with ranks.joined(60) as world:
+            assert world.gather(os.environ["RANK"]) == ["0", "1"]
+        assert not distributed.is_initialized()
 
 
 def _raise(error: BaseException) -> None:

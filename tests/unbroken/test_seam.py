@@ -75,5 +75,5 @@ def test_the_lead_alone_speaks_and_writes(tmp_path: Path) -> None:
 def test_another_number_of_processes_is_told_and_goes_on(tmp_path: Path) -> None:
     worlds.run(2, training, str(tmp_path), 0, signal.SIGTERM)
     out = worlds.good(1, training, str(tmp_path))[0]
-    assert "from 2 processes to 1: the same batches in the same order; sums may round differently" in out
+    assert "from 2 processes to 1: the same batches in the same order; sums round differently, and what" in out
     assert "Finished" in out

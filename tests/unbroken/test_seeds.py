@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unbroken.strategies import seeds as any_seed
 from unbroken import seeds
+from unbroken.order import key
 from unbroken.seeds import For
 
 Numbers = tuple[float, float, float]
@@ -53,6 +54,30 @@ def test_what_a_place_draws_is_this_forever() -> None:
         seeds.sow(7, For.STEP, 3, 5, 0)
         drawn = [random.randrange(1000), int(np.random.randint(1000)), int(torch.randint(1000, ()))]
     assert drawn == [385, 488, 456]
+
+
+@given(any_seed, st.integers(0, 2**64 - 1))
+def test_generators_are_planted_as_their_public_words_seed_them(past: int, word: int) -> None:
+    with seeds.borrowed():
+        seeds.sow(past, For.STEP)
+        random.gauss()  # leaves the second one of a pair
+        np.random.standard_normal()
+        seeds.plant(word)
+        planted = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
+        random.seed(word)
+        np.random.seed(word & 0xFFFFFFFF)
+        torch.default_generator.manual_seed(word)
+        seeded = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
+    assert planted[0] == seeded[0]
+    assert repr(planted[1]) == repr(seeded[1])
+    assert (planted[1]["state"]["key"] == seeded[1]["state"]["key"]).all()
+    assert torch.equal(planted[2], seeded[2])
+
+
+@given(any_seed, st.integers(0, 2**40), st.sampled_from(For))
+def test_the_words_of_many_places_are_those_of_each(seed: int, start: int, purpose: For) -> None:
+    numbers = np.arange(start, start + 3, dtype=np.int64)
+    assert seeds.words(seed, purpose, numbers) == [key(seed, purpose, start + i) for i in range(3)]
 
 
 def test_borrowed_generators_come_back_as_they_were() -> None:
@@ -104,8 +129,7 @@ def test_one_thread_is_lent_and_given_back() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with seeds.one_thread():
-            assert torch.get_num_threads() == 1
+        assert seeds.one_thread(torch.get_num_threads)() == 1
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

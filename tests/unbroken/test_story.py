@@ -9,6 +9,7 @@ import pytest
 
 from unbroken import Position
 from unbroken.errors import Misuse
+from unbroken.spent import Spent
 from unbroken.story import Story
 
 
@@ -58,6 +59,20 @@ def test_times_stand_last_in_a_record_and_nowhere_else(story: Story, tmp_path: P
     assert list(record)[-1] == "time"
     assert record["time"]["seconds"] == 1.5
     assert set(record) == {"at", "epoch", "step", "train", "time"}
+
+
+def test_a_record_says_what_its_session_has_spent_so_far(tmp_path: Path) -> None:
+    told = Story(str(tmp_path), epochs=3, batches=4, log_every=2, summaries=False)
+    told.spent = Spent()
+    told.open(None, Position(1, 0, 4))
+    told.batch_done(Position(1, 2, 6), 8)
+    told.spent.add(0.25, 2.0)
+    told.batch_done(Position(1, 4, 8), 8)
+    told.close()
+    first, second = (record["time"] for record in records(tmp_path))
+    assert [first[name] for name in ("steps", "saves", "stalled", "written")] == [2, 0, 0.0, 0.0]
+    assert [second[name] for name in ("steps", "saves", "stalled", "written")] == [4, 1, 0.25, 2.0]
+    assert 0.0 < first["age"] < second["age"]
 
 
 def test_an_epoch_is_one_line_on_the_console_and_in_the_log(

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,18 @@ def test_snapshots_are_kept_for_good_every_so_many_epochs(tmp_path: Path) -> Non
 def test_within_an_epoch_a_save_is_due_when_the_time_since_the_last_one_is_over(tmp_path: Path) -> None:
     assert Desk(tmp_path, Every(minutes=1e-9)).writer.overdue()
     assert not Desk(tmp_path, Every(minutes=10)).writer.overdue()
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_what_saves_took_adds_up_a_write_that_training_waits_for_as_a_stall(tmp_path: Path, background: bool) -> None:
+    desk = Desk(tmp_path, Every(background=background), settle=lambda: time.sleep(0.1))
+    for epoch in (1, 2):
+        desk.commit(epoch, last=True)
+        desk.writer.wait()
+    spent = desk.writer.spent
+    assert spent.saves == 2
+    assert (spent.written if background else spent.stalled) >= 0.2
+    assert (spent.stalled < spent.written) if background else spent.written == 0.0
 
 
 def test_the_first_state_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:

@@ -122,6 +122,11 @@ def compare(job: str, command: Command, oracle: Path, work_dir: Path, folder: Pa
     """Let a run end in peace and hold it against the undisturbed one, every leaf and every record."""
     ended = jobs.run(job, *command(work_dir, 0, False), out=folder / "session.txt")
     assert ended.code == 0, ended.out
+    alike(oracle, work_dir)
+
+
+def alike(oracle: Path, work_dir: Path) -> None:
+    """Let two finished runs hold the same bits and the same records, and leave nothing behind."""
     assert testing.compare(str(oracle), str(work_dir)) == []
     assert testing.records(str(oracle)) == testing.records(str(work_dir))
     litter = [p.name for p in work_dir.rglob("*") if p.name.endswith(".unbroken-tmp") or ".damaged" in p.name]
