@@ -22,7 +22,7 @@ CONTEXT, WIDTH, HEADS, BLOCKS = 32, 128, 4, 4
 def main(work_dir: str = "exp_shard") -> None:
     feed = unbroken.Feed(passages(Path(__file__).with_name("tides.txt")), batch_size=8)
     with unbroken.Run(work_dir, feed, epochs=3, seed=0) as run:
-        model = Writer()
+        model = Author()
         for block in model.blocks:
             run.parallel(block, shard=True)  # its weights are together in one place only while it computes
         run.parallel(model, shard=True)
@@ -30,7 +30,7 @@ def main(work_dir: str = "exp_shard") -> None:
         run.keep(model=model, optimizer=optimizer)
         for epoch in run:
             for (text,) in epoch:
-                loss = nn.functional.cross_entropy(model(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten())
+                loss = nn.functional.cross_entropy(model(text[:, :-1]), text[:, 1:].flatten())
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -43,7 +43,7 @@ def passages(path: Path) -> TensorDataset:
     return TensorDataset(text.unfold(0, CONTEXT + 1, CONTEXT))
 
 
-class Writer(nn.Module):
+class Author(nn.Module):
     """The byte that comes next, after each byte of a passage: 0.9 million parameters."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Writer(nn.Module):
         x = self.byte(text) + self.place(torch.arange(text.shape[1], device=text.device))
         for block in self.blocks:
             x = block(x)
-        return self.next(x)
+        return self.next(x.flatten(0, 1))
 
 
 class Block(nn.Module):

@@ -14,6 +14,7 @@ import torch
 from tests.tree import ROOT
 from tests.unbroken import children, worlds
 from unbroken import load, testing
+from unbroken.__main__ import main
 from unbroken.epoch import Epoch
 from unbroken.state import difference
 
@@ -119,6 +120,17 @@ def test_the_lesson_of_several_processes_shrinks_and_grows_and_ends_in_the_same_
         code = {signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL, 0: 0}[strike]
         assert [each.code for each in ended] == [code] * processes, ended[0].out
     assert testing.compare(str(undisturbed("11_ranks.py")), str(work_dir)) == []
+
+
+def test_the_lesson_of_a_sharded_model_goes_on_in_two_processes_and_its_state_joins_to_one_file(tmp_path: Path) -> None:
+    path, peace, work_dir = LESSONS["12_shard.py"], tmp_path / "peace", tmp_path / "run"
+    assert [each.out for each in worlds.run(2, lesson, path, peace)][1] == ""
+    killed = worlds.run(2, lesson, path, work_dir, signal.SIGKILL, STOPPED)
+    assert [each.code for each in killed] == [-signal.SIGKILL] * 2, killed[0].out
+    worlds.good(2, lesson, path, work_dir)
+    assert testing.compare(str(peace), str(work_dir)) == []
+    assert main(["join", str(work_dir), str(tmp_path / "one.pt")]) == 0
+    assert torch.load(tmp_path / "one.pt", weights_only=True)["state_dict"]["byte.weight"].shape == (256, 128)
 
 
 def test_lessons_are_numbered_one_after_another_and_tell_their_command() -> None:

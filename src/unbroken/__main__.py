@@ -1,4 +1,4 @@
-"""python -m unbroken list|show|verify|diff|join|split|prove|plan: look at states, prove jobs, plan saves
+"""python -m unbroken list|show|verify|diff|join|split|prove|plan: states, proofs, plans
 
 Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list`, `show` and `plan`
 import no torch.
