@@ -34,8 +34,8 @@ def fail():
 
 start = len(Path("starts").read_text()) if os.path.exists("starts") else 0
 Path("starts").write_text("." * (start + 1))
-ways = [lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: signal.raise_signal(signal.SIGTERM),
-        lambda: signal.raise_signal(signal.SIGUSR1), fail, lambda: Path("stop").touch()]
+ways = [lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: signal.raise_signal(signal.SIGTERM), fail,
+        lambda: Path("stop").touch()]
 way, left = (ways[start], 12) if start < len(ways) else (None, 0)
 Epoch.__next__ = strike
 sys.argv += ["--stop-file", "stop"]
@@ -51,7 +51,7 @@ def loop(folder: Path, *command: str, shell: str = "sh", **settings: str) -> sub
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=240)[1]
     return process.returncode, said
 
 
@@ -65,7 +65,7 @@ def test_a_run_that_is_struck_in_every_way_comes_to_its_end_with_the_same_bits(t
     code, said = ended(loop(tmp_path, sys.executable, "train.py", "--work-dir", "run"))
     assert code == 0, said
     codes = [int(line.split()[3]) for line in said.splitlines() if line.startswith("forever: ended with")]
-    assert codes == [137, 143, 138, 1, 75]
+    assert codes == [137, 143, 1, 75]
     calm = children.run(peace, str(tmp_path / "peace"))
     assert calm.code == 0, calm.out
     assert testing.compare(str(tmp_path / "peace"), str(tmp_path / "run")) == []
