@@ -134,17 +134,17 @@ def bare(steps: int, folder: str) -> float:
 
 
 def ours(steps: int, virtual: int, log: bool, folder: str) -> float:
-    return trained(folder, Ready(steps * 32), 32, nn.Linear(16, 1), virtual, log)
+    return trained(folder, nn.Linear(16, 1), Ready(steps * 32), 32, virtual=virtual, log=log)
 
 
 def large(steps: int, width: int, threads: int, virtual: int, folder: str) -> float:
     torch.set_num_threads(threads)
     layers = [layer for _ in range(5) for layer in (nn.Linear(width, width), nn.ReLU())]
-    return trained(folder, Ready((5 + steps) * 256, width), 256, nn.Sequential(*layers), virtual, False, warm=5)
+    return trained(folder, nn.Sequential(*layers), Ready((5 + steps) * 256, width), 256, virtual=virtual, warm=5)
 
 
 def trained(
-    folder: str, data: Dataset[Any], batch: int, model: nn.Module, virtual: int, log: bool, warm: int = WARM
+    folder: str, model: nn.Module, data: Dataset[Any], batch: int, *, virtual: int, log: bool = False, warm: int = WARM
 ) -> float:
     """The typical step of a run over these samples, saved at its ends alone."""
     clock = list[float]()
