@@ -110,7 +110,7 @@ class Run:
             self._told = {"settings": self.settings, "environment": drift.environment(self.world.size)}
             self._found = self.world.led(partial(self._look, stack))
             self.position = self._found.position if self._found else Position()
-            notice = Notice(stack.enter_context(signals.heeded()), self._stops)
+            notice = Notice(stack.enter_context(signals.heeded(loud=self.world.lead)), self._stops)
             facts = {"seed": self.seed, **self._told}
             self._between = Seam(self._team, self._story, self._writer, notice, parts=self._parts, facts=facts)
             self._stack = stack.pop_all()

@@ -38,8 +38,9 @@ def name_of(code: int) -> str:
 
 
 @contextmanager
-def heeded() -> Generator[Wish]:
-    """Note the signals instead of dying of them; whoever handled them before handles them afterwards.
+def heeded(loud: bool = True) -> Generator[Wish]:
+    """Note the signals instead of dying of them, and if `loud`, say so; whoever handled them before handles them
+    afterwards.
 
     Raises Misuse outside of the main thread, where python hears no signal.
     """
@@ -60,7 +61,8 @@ def heeded() -> Generator[Wish]:
             wish.at, wish.signal = time.monotonic(), number
         # Not print: a handler may run in the middle of another print, and buffered files cannot be entered twice.
         again = "; once more leaves at once" if number == signal.SIGINT else ""
-        os.write(2, f"\n{signal.Signals(number).name}: stopping after this batch{again}\n".encode())
+        if loud:
+            os.write(2, f"\n{signal.Signals(number).name}: stopping after this batch{again}\n".encode())
 
     before = {number: signal.signal(number, note) for number in HEEDED}
     try:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,17 @@ def test_layout_names_what_the_field_knows_and_parts_undoes_it() -> None:
 
 def test_every_key_of_a_file_is_reserved(good: str) -> None:
     assert checkpoint.read(good).keys() <= checkpoint.RESERVED
+
+
+def test_a_zip_reader_finds_the_right_checksum_wherever_one_stands(good: str) -> None:
+    """The digest comes into data.pkl when that has been written; its CRC32 stands in the table and behind it."""
+    content = Path(good).read_bytes()
+    with zipfile.ZipFile(good) as archive:
+        assert archive.testzip() is None
+        assert archive.infolist()[0].filename.endswith("/data.pkl")
+        for info in archive.infolist():
+            if data := archive.read(info):
+                assert content.count(data + b"PK\x07\x08" + zlib.crc32(data).to_bytes(4, "little")) == 1
 
 
 def test_writing_never_replaces_a_file(good: str) -> None:

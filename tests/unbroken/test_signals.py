@@ -27,6 +27,13 @@ def test_a_signal_is_noted_and_nothing_else_happens(
     assert capfd.readouterr().err == f"\n{number.name}: stopping after this batch{again}\n"
 
 
+def test_of_several_processes_one_says_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with signals.heeded(loud=False) as wish:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert wish.code == 143
+    assert capfd.readouterr().err == ""
+
+
 def test_whoever_handled_signals_before_handles_them_afterwards() -> None:
     def mine(number: int, frame: object) -> None: ...
 

@@ -129,7 +129,7 @@ def undisturbed(folder: Path, virtual: int) -> Path:
     return folder / "peace"
 
 
-def _wait(what: str, true: Callable[[], bool], told: Callable[[], str], seconds: float = 90.0) -> None:
+def _wait(what: str, true: Callable[[], bool], told: Callable[[], str], seconds: float = 180.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"{what}: not within {seconds} s\n{told()}"

@@ -1,6 +1,6 @@
 """A small loop for several processes: dropout, Adam, a schedule, and a moment's rest in every batch
 
-python -m tests.whole.squares --work-dir DIR [--virtual-ranks V] [--patience S] [--epochs N] [--rest-until FILE]
+python -m tests.whole.squares --work-dir DIR [--virtual-ranks V] [--epochs N] [--rest-until FILE] ...
 """
 
 import argparse
@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--rest-until", help="rest in every batch until this file is there")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--grace", type=float)
+    parser.add_argument("--stop-file")
     train(parser.parse_args())
 
 
@@ -33,8 +34,9 @@ def train(given: argparse.Namespace) -> None:
     x = torch.linspace(-1, 1, 512).reshape(-1, 1)
     feed = unbroken.Feed(TensorDataset(x, x**2), batch_size=32)
     with unbroken.Run(
-        given.work_dir, feed, epochs=given.epochs, seed=given.seed, log_every=1, stop=unbroken.Stop(grace=given.grace),
-        save=unbroken.Every(epochs=1, minutes=0.01), virtual_ranks=given.virtual_ranks, patience=given.patience,
+        given.work_dir, feed, epochs=given.epochs, seed=given.seed, log_every=1,
+        save=unbroken.Every(epochs=1, minutes=0.01), stop=unbroken.Stop(given.stop_file, grace=given.grace),
+        virtual_ranks=given.virtual_ranks, patience=given.patience,
     ) as run:  # fmt: skip
         model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Dropout(0.1), nn.Linear(32, 1))
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)

@@ -7,6 +7,7 @@ what it is asked.
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,9 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from perpart.settings import parse
 from tests.tree import ROOT
+from tests.unbroken import children
 from tests.unbroken.worlds import free_port
-from unbroken import testing
+from tests.whole import squares
+from unbroken import load, testing
 
 FILES = {path.name: path for path in sorted((ROOT / "examples").glob("*.sbatch"))}
 SRUN = """#!/bin/bash
@@ -89,43 +93,50 @@ def trains(here: Path, work_dir: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    ("name", "work_dir", "slurm", "code"),
-    [
-        ("train.sbatch", "exp_per_part", {}, 138),
-        ("array.sbatch", "exp_seed_3", {"SLURM_ARRAY_TASK_ID": "3"}, 138),
-        ("nodes.sbatch", "exp_per_part", {"SLURM_NNODES": "2"}, 1),
-    ],
-)
-def test_a_job_whose_time_is_over_saves_is_requeued_once_and_goes_on_to_the_same_bits(
-    name: str, work_dir: str, slurm: dict[str, str], code: int, here: Path
-) -> None:
-    with job(name, here, **slurm) as first:
+def stopped(here: Path, name: str, work_dir: str, **slurm: str) -> int:
+    """Start a job, let it train, and do what Slurm does 120 s before its time is over; its exit code."""
+    with job(name, here, **slurm) as process:
         trains(here, work_dir)
-        (step,) = below(first.pid)[:1]  # the stand-in for srun, which itself hears nothing
+        (step,) = below(process.pid)[:1]  # the stand-in for srun, which itself hears nothing
         for pid in below(step):
             os.kill(pid, signal.SIGUSR1)
-        assert first.wait(60) == code, (here / "out").read_text()
+        code = process.wait(60)
     told = (here / "out").read_text()
     assert (here / "asked").read_text() == "requeue 4711\n", told
     assert told.count("Requeued job 4711: it goes on when Slurm starts it again") == 1
     assert "saved in ./" in told
+    return code
+
+
+def goes_on(here: Path, name: str, work_dir: str, virtual: int, **slurm: str) -> None:
+    """Start it again, as Slurm does; it ends with the bits of an undisturbed run."""
     (here / "hurry").touch()
-    with job(name, here, **slurm) as second:
-        assert second.wait(60) == 0, (here / "out").read_text()
+    with job(name, here, **slurm) as process:
+        assert process.wait(60) == 0, (here / "out").read_text()
     assert "Resuming from epoch" in (here / "out").read_text()
-    peace = [
-        sys.executable,
-        "train_per_part.py",
-        "--work-dir",
-        "peace",
-        "--seed",
-        slurm.get("SLURM_ARRAY_TASK_ID", "0"),
-    ]
-    if name == "nodes.sbatch":
-        peace += ["--virtual-ranks", "8"]
-    subprocess.run(peace, cwd=here, env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, check=True)
+    ended = children.run(peace, str(here / "peace"), virtual)
+    assert ended.code == 0, ended.out
     assert testing.compare(str(here / "peace"), str(here / work_dir)) == []
+
+
+def peace(work_dir: str, virtual: int) -> None:
+    sys.argv = ["squares", "--work-dir", work_dir, "--virtual-ranks", str(virtual)]
+    squares.main()
+
+
+def test_a_job_whose_time_is_over_saves_is_requeued_and_goes_on_to_the_same_bits(here: Path) -> None:
+    assert stopped(here, "train.sbatch", "exp_per_part") == 138
+    goes_on(here, "train.sbatch", "exp_per_part", virtual=4)
+
+
+def test_a_job_on_two_nodes_is_requeued_once_and_goes_on_to_the_same_bits_on_one(here: Path) -> None:
+    assert stopped(here, "nodes.sbatch", "exp_per_part", SLURM_NNODES="2") == 1
+    goes_on(here, "nodes.sbatch", "exp_per_part", virtual=8, SLURM_NNODES="1")
+
+
+def test_a_run_of_an_array_has_its_own_seed_and_work_dir(here: Path) -> None:
+    assert stopped(here, "array.sbatch", "exp_seed_3", SLURM_ARRAY_TASK_ID="3") == 138
+    assert load(str(here / "exp_seed_3" / "checkpoint.pt"))["seed"] == 3
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -140,6 +151,7 @@ def test_options_come_before_the_first_command_and_the_trainer_is_told_a_shorter
     (told,) = re.findall(r"--grace (\d+)", text)
     assert 0 < int(told) < int(given)
     assert all(int(wait) >= int(told) for wait in re.findall(r"--shutdown-timeout (\d+)", text))
+    assert parse(shlex.split(text.split("train_per_part.py")[-1].replace("$seed", "0"))).grace == int(told)
     assert "#SBATCH --requeue" in lines
     assert "#SBATCH --open-mode=append" in lines
 

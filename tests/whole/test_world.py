@@ -13,7 +13,8 @@ import pytest
 from tests.unbroken import worlds
 from tests.whole import thorns
 from tests.whole.campaign import alike, equal
-from tests.whole.world import campaign
+from tests.whole.fates import Fate
+from tests.whole.world import started
 from unbroken import testing
 
 EPOCHS = 2
@@ -49,8 +50,13 @@ def killed(
 
 
 def test_under_torchrun_killed_in_every_way_no_bit_differs(tmp_path: Path) -> None:
-    tally = campaign(3, kills=3, seed=0, folder=tmp_path)
-    assert {name.split()[0] for name in tally} == {"one", "all", "torchrun"}, "choose another seed"
+    """One process, all of them, torchrun itself; `python -m tests.whole.world` draws more of these."""
+    train(tmp_path / "undisturbed", 3)
+    fates = [Fate(1, "batch 5"), Fate("all", "step 4"), Fate("torchrun", 0.4)]
+    for planned, finished in ((fates, False), ([], True)):
+        ended = started(3, tmp_path / "run", planned, tmp_path, "--epochs", EPOCHS)
+        assert ended == (finished, len(planned))
+    alike(tmp_path / "undisturbed", tmp_path / "run")
 
 
 @pytest.mark.parametrize("remedy", ["settled", "unsettled"])
