@@ -1,4 +1,4 @@
-"""The shards of a state compared with its word by all processes, each of which reads its part of the files"""
+"""The shards of a state compared with its word: every process reads a part of the files"""
 
 from __future__ import annotations
 

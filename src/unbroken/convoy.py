@@ -1,4 +1,4 @@
-"""All processes save one sharded state: each writes its slices in the background, the lead alone makes it a state
+"""All processes save one sharded state: each writes its slices beside, the lead commits it
 
 What the lead decides at a seam, to take a state or not, it tells all others there. From then on nobody waits for
 anybody: when a process's slices are safe it leaves a note, and with all notes the lead commits the state by the rename

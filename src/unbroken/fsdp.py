@@ -1,4 +1,4 @@
-"""A model of which each process holds a part: fully_shard, with the gradients of the global batch's mean"""
+"""A model that processes hold by parts: fully_shard, with the gradients of the global batch's mean"""
 
 from __future__ import annotations
 

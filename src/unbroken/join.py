@@ -1,4 +1,4 @@
-"""One file from a sharded state, and a sharded state from one file; no other process is needed for either
+"""One file from a sharded state, and a sharded state from one file; no other process is needed
 
 Joining takes as much memory as the state has, splitting as much as its largest slice: the file is mapped, not read.
 """

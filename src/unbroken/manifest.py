@@ -1,4 +1,4 @@
-"""What a sharded state says of its shards: their folder, its files with their hashes, and whose tensors lie there
+"""What a sharded state says of its shards: folder, files with hashes, and whose tensors lie there
 
 Knows words, sizes and hashes alone and imports no torch, so that whoever only looks at a work dir need not wait for it.
 """

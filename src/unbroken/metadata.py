@@ -1,4 +1,4 @@
-"""DCP's .metadata, read without running code: it is a pickle, and only what DCP writes into it is let through"""
+"""DCP's .metadata, a pickle, read without running code: only what DCP writes is let through"""
 
 from __future__ import annotations
 

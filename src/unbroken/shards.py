@@ -1,4 +1,4 @@
-"""The shards of a state on disk, as DCP keeps them: each process writes its own, one says what all have written
+"""The shards of a state as DCP keeps them: each process writes its own, one says where all lie
 
 Files by torch.distributed.checkpoint, which its own tools read, too. No collective is needed to write or to read them:
 where a slice lies follows from the process's number, and what each has written it tells in a receipt.

@@ -1,4 +1,4 @@
-"""A tree's sharded tensors: each process's slices taken out of it, and put back where they belong in the live parts"""
+"""A tree's sharded tensors: slices taken out of it, and put back where they belong in live parts"""
 
 from __future__ import annotations
 
