@@ -13,7 +13,7 @@ LINES = {
     "loop": [r"\| bare DataLoader loop ", r"\| unbroken ", r"\| 256 "],
     "plan": [r"killed \d+ times", r"\| the real campaign ", r"\| the plan, for these very kills, ", r"\| Young/Daly, "],
     "resume": [r"\| unbroken .* \| +32 \| +yes \|"],  # resumed at 90 %, it read one batch, and that was the right one
-    "shards": [r"\| unbroken: the seam ", r"\| dcp.save ", r"\| dcp.async_save, again "],
+    "shards": [r"\| unbroken: the seam, again ", r"\| dcp.save ", r"\| dcp.async_save, again "],
     "stall": [r"\| unbroken: the seam ", r"\| torch.save and fsync ", r"\| a tiny step"],
     "world": [r"\| bare DDP loop ", r"\| unbroken ", r"\| 2 ", r"\| 2 processes, 1 thread each "],
     "start": [r"\| import torch ", r"\| the same in an unbroken.Run "],

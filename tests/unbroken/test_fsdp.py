@@ -91,3 +91,21 @@ def from_nothing(folder: str, epochs: int) -> None:
                 optimizer.zero_grad()
                 model(batch.float()).square().mean().backward()
                 optimizer.step()
+
+
+def test_every_batch_begins_with_the_leads_buffers_in_all_processes(tmp_path: Path) -> None:
+    """Which are those that a state holds: who comes back has no others."""
+    assert [out.splitlines()[-1] for out in worlds.good(2, measured, str(tmp_path))] == ["alike in 12 batches"] * 2
+
+
+def measured(folder: str) -> None:
+    kept, alike = dict[str, Any](), list[bool]()
+
+    def inside(epoch: object) -> None:
+        mine = kept["model"][1][1].running_mean
+        every = [torch.empty_like(mine) for _ in range(2)]
+        torch.distributed.all_gather(every, mine)
+        alike.append(torch.equal(*every))
+
+    larger.train(Path(folder), inside=inside, kept=kept)
+    print(f"alike in {sum(alike)} batches")

@@ -1,12 +1,16 @@
 """One file from a sharded state, and back"""
 
+import json
+import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tests.unbroken import larger, tiny, worlds
-from unbroken import Run, checkpoint, differ, load
+from unbroken import Gradients, Run, checkpoint, differ, load, state
 from unbroken.__main__ import main
 
 
@@ -89,3 +93,87 @@ def test_what_is_there_is_not_written_over(sharded: Path, tmp_path: Path, capsys
     ):
         assert main(words) == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_sharded_state_is_listed_with_its_shards_and_shown_with_its_tensors(
+    sharded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(sharded, tmp_path / "run")
+    size = sum(path.stat().st_size for path in (folder / "shards").iterdir().__next__().iterdir())
+    assert main(["list", str(folder), "--json"]) == 0
+    newest = json.loads(capsys.readouterr().out)[0]
+    assert (newest["wrong"], newest["size"]) == (None, size + (folder / "checkpoint.pt").stat().st_size)
+    assert main(["show", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "['0.weight']                 float32 [9, 4]" in shown
+    assert main(["show", str(folder), "--json"]) == 0
+    capsys.readouterr()
+    for shard in (folder / "shards").glob("*/__1_0.distcp"):
+        shard.unlink()
+    assert main(["list", str(folder)]) == 0
+    assert "__1_0.distcp is missing" in capsys.readouterr().out
+    assert main(["verify", str(folder)]) == 1
+
+
+def test_a_sharded_state_gives_its_weights_to_a_new_run_sharded_or_not(sharded: Path, tmp_path: Path) -> None:
+    source = str(sharded / "checkpoint.pt")
+    for size in (2, 1):
+        lead = worlds.good(size, born, str(tmp_path / str(size)), source)[0]
+        assert f"Initialised from {source}: 12 of the model's 12 tensors" in lead
+        assert "the weights are those of the file" in lead
+
+
+def born(folder: str, source: str) -> None:
+    wanted, kept = load(source)["state_dict"], dict[str, Any]()
+
+    def inside(epoch: object) -> None:
+        if kept:
+            live = {name: whole(tensor) for name, tensor in kept.pop("model").state_dict().items()}
+            print("the weights are those of the file", state.difference(wanted, live) or "", file=sys.stderr)
+            assert state.difference(wanted, live) is None
+            kept.clear()
+
+    larger.train(Path(folder), epochs=1, inside=inside, kept=kept, init_from=source)
+
+
+def whole(tensor: Any) -> torch.Tensor:
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
+def test_what_a_start_would_do_is_explained_and_nothing_is_changed(sharded: Path) -> None:
+    before = {path: path.read_bytes() for path in sharded.rglob("*") if path.is_file()}
+    lead, other = worlds.good(2, explained, str(sharded))
+    assert "goes on from" in lead
+    assert "Loaded optimizer state" in lead
+    assert other == ""
+    assert {path: path.read_bytes() for path in sharded.rglob("*") if path.is_file()} == before
+
+
+def explained(folder: str) -> None:
+    larger.train(Path(folder), epochs=3, explain=True)
+
+
+def test_gradients_between_two_steps_are_sharded_too(tmp_path: Path) -> None:
+    """Accumulated over two batches, stopped between them, taken up."""
+    worlds.good(2, accumulated, str(tmp_path / "peace"), 0)
+    worlds.good(2, accumulated, str(tmp_path / "run"), 3)
+    tree = checkpoint.read(str(tmp_path / "run" / "checkpoint.pt"))
+    assert "kept.gradients.weight" in tree["shards"]["tensors"]
+    worlds.good(2, accumulated, str(tmp_path / "run"), 0)
+    assert differ.difference(*(str(tmp_path / name / "checkpoint.pt") for name in ("peace", "run"))) is None
+
+
+def accumulated(folder: str, leave: int) -> None:
+    with Run(folder, tiny.feed(), epochs=2) as run:
+        model = torch.nn.Linear(4, 3)
+        run.parallel(model, shard=True)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+        run.keep(model=model, optimizer=optimizer, gradients=Gradients(model))
+        for epoch in run:
+            for batch in epoch:
+                model(batch.float()).square().mean().backward()
+                if epoch.step % 2:
+                    optimizer.step()
+                    optimizer.zero_grad()
+                if epoch.step + 1 == leave:
+                    return
