@@ -6,6 +6,8 @@ and speaks. Whatever all must know goes from it to the others; alone, every word
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import io
 import os
 import pickle
@@ -216,6 +218,15 @@ def _join(patience: float) -> None:
     fresh = dist.PrefixStore(meeting.name(store, rank, size, patience), store)
     dist.init_process_group(backend, store=fresh, rank=rank, world_size=size, timeout=wait)
     _groups.append(dist.group.WORLD)
+    atexit.unregister(_let_be)
+    atexit.register(_let_be)
+
+
+def _let_be() -> None:
+    """At the end of the program: nobody lets go of the groups any more, the interpreter neither. Its last act would be
+    to wait for their threads as `_groups` tells, and a process that was done would hang."""
+    for group in _groups:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(group))
 
 
 def _store() -> Any:

@@ -1,4 +1,4 @@
-"""When a run stops by itself, as a value; and the notice to stop: a signal, a file, the clock, a dead torchrun"""
+"""When a run stops by itself; and the notice to stop: a signal, a file, the clock, a dead torchrun"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Which process of how many this is, and what they tell each other"""
 
+import atexit
 import os
 import sys
 from functools import partial
@@ -173,3 +174,17 @@ def joining_twice() -> None:
 
 def _raise(error: BaseException) -> None:
     raise error
+
+
+def left() -> None:
+    with ranks.joined(60.0):
+        pass
+    group = ranks._groups[0]
+    before = sys.getrefcount(group)
+    atexit._run_exitfuncs()
+    print(sys.getrefcount(group) - before)
+
+
+def test_at_the_end_of_the_program_nobody_lets_go_of_a_process_group() -> None:
+    """A model in DDP that did, hung now and then: the interpreter waits for a thread that waits for the interpreter."""
+    assert worlds.good(2, left) == ["1\n", "1\n"]

@@ -1,4 +1,4 @@
-"""How the processes of a torchrun die: one of them, all, or torchrun itself; at a moment of theirs, or by the clock"""
+"""How processes of a torchrun die: one, all, or torchrun itself; at a moment, or by the clock"""
 
 import json
 import os

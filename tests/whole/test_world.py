@@ -1,4 +1,4 @@
-"""Several processes train one run, killed and stopped in every way, their number changed: the bits, the order"""
+"""Several processes, killed in every way, their number changed: the bits, the order"""
 
 import json
 import os

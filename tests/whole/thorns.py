@@ -1,4 +1,4 @@
-"""A job of several processes with all that hurts: buckets, BatchNorm, dropout, accumulation, EMA, an uneven last batch
+"""A job with all that hurts: buckets, BatchNorm, dropout, accumulation, EMA, an uneven batch
 
 torchrun --nproc-per-node N -m tests.whole.thorns WORK_DIR [--virtual-ranks V] [--unused] [--plain] …
 

@@ -1,4 +1,4 @@
-"""Starts a job as torchrun really does: an agent, and processes that import everything anew at every start"""
+"""Starts a job as torchrun does: an agent, and processes that import everything anew"""
 
 import os
 import signal

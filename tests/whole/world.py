@@ -1,4 +1,4 @@
-"""Kill one process, all, or torchrun itself, again and again, and compare what is left with the undisturbed run
+"""Kills one process, all, or torchrun itself, again and again, and compares with the undisturbed
 
 python -m tests.whole.world [--kills 60] [--seed 0] [--processes 2 3 4] [--virtual-ranks V] [--unused]
 
