@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sitting.told("unbroken")
     loops(WARM + steps, rounds)
     exchanges(rounds, 20 if options.quick else 300)
-    scaling(5 if options.quick else 60, rounds, 64 if options.quick else 1024)
+    scaling(5 if options.quick else 30, rounds, 64 if options.quick else 512)
 
 
 def loops(steps: int, rounds: int) -> None:
