@@ -64,7 +64,7 @@ def member(layers: int, folder: str) -> None:
 
 def measured(layers: int, folder: Path) -> dict[str, float]:
     """The seconds of one save of each kind, in this process."""
-    feed, never = unbroken.Feed(TensorDataset(torch.zeros(10**6)), PROCESSES), unbroken.Every(minutes=1e6, stall=1e-6)
+    feed, never = unbroken.Feed(TensorDataset(torch.zeros(20_000)), PROCESSES), unbroken.Every(minutes=1e6, stall=1e-6)
     times, left = dict[str, float](), 0.0
     with unbroken.Run(str(folder / "run"), feed, epochs=4, save=never) as run:
         model = nn.Sequential(*(nn.Linear(SIDE, SIDE, bias=False) for _ in range(layers)))

@@ -69,6 +69,23 @@ def test_killed_in_the_middle_of_a_save_it_goes_on_bit_for_bit(
     assert len(os.listdir(tmp_path / "shards")) == 2  # what the dead one left is swept
 
 
+def test_a_signal_that_one_process_hears_stops_all_with_one_state(undisturbed: str, tmp_path: Path) -> None:
+    stopped = worlds.run(2, signalled, str(tmp_path))
+    assert [each.code for each in stopped] == [128 + signal.SIGTERM] * 2, stopped[0].out
+    assert "saved in" in stopped[0].out
+    assert load(newest(str(tmp_path)))["step"] < 12
+    worlds.good(2, job, str(tmp_path))
+    assert testing.compare(undisturbed, str(tmp_path)) == []
+
+
+def signalled(folder: str) -> None:
+    def inside(epoch: Any) -> None:
+        if epoch.step == 2 and os.environ["RANK"] == "1":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    larger.train(Path(folder), inside=inside)
+
+
 def test_other_numbers_of_processes_take_up_what_was_saved_bit_for_bit(undisturbed: str, tmp_path: Path) -> None:
     folder = copied(undisturbed, tmp_path / "run")
     saved = load(newest(folder))
