@@ -6,11 +6,8 @@ and speaks. Whatever all must know goes from it to the others; alone, every word
 
 from __future__ import annotations
 
-import atexit
 import ctypes
-import io
 import os
-import pickle
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -22,13 +19,11 @@ import torch
 from torch import distributed
 from torch.distributed.rendezvous import rendezvous  # pyright: ignore[reportUnknownVariableType]
 
-from . import meeting
+from . import meeting, telling
 from .errors import Error, Misuse, Stopped
 
 T = TypeVar("T")
 dist: Any = distributed  # most of it is not typed
-CHUNK = 1 << 24  # bytes that are sent together
-_groups: list[Any] = []  # kept: a model in DDP that lets go of the last one waits, with python's lock, for its threads
 _places: list[Any] = []  # the store where processes meet, once for all runs: its port cannot be taken twice
 LOST = 10.0  # seconds that a process waits for another one when it leaves with an error
 FAILED = 2  # the exit code of an error that a person can mend
@@ -64,22 +59,22 @@ class World:
         if self.size == 1:
             return act()
         if not self.lead:
-            while isinstance(told := _heard(), _Errand):
+            while isinstance(told := telling.heard(), _Errand):
                 self.gather(told.part(self.rank, self.size))
             return told
         try:
             value = act()
         except BaseException as error:
-            _tell(None, _code(error))
+            telling.tell(None, _code(error))
             raise
-        _tell(value, None)
+        telling.tell(value, None)
         return value
 
     def shared(self, part: Callable[[int, int], T]) -> list[T]:
         """In the lead, while it is led: what every process makes of its part of a work, given its number and how many
         there are. The work is told to them, so it can be pickled."""
         if self.size > 1:
-            _tell(_Errand(part), None)
+            telling.tell(_Errand(part), None)
         return self.gather(part(self.rank, self.size))
 
     def each(self, act: Callable[[], T]) -> T:
@@ -112,7 +107,7 @@ class World:
         received = sent.new_empty(sum(taken), n)
         width = n * sent.element_size()
         counts = ([width * rows for rows in taken], [width * mine] * self.size)
-        dist.all_to_all_single(_bytes(received), _bytes(sent.contiguous()), *counts)
+        dist.all_to_all_single(telling.flat(received), telling.flat(sent.contiguous()), *counts)
         return received
 
     def rows(self, mine: torch.Tensor) -> torch.Tensor:
@@ -217,16 +212,9 @@ def _join(patience: float) -> None:
     store.set_timeout(wait)
     fresh = dist.PrefixStore(meeting.name(store, rank, size, patience), store)
     dist.init_process_group(backend, store=fresh, rank=rank, world_size=size, timeout=wait)
-    _groups.append(dist.group.WORLD)
-    atexit.unregister(_let_be)
-    atexit.register(_let_be)
-
-
-def _let_be() -> None:
-    """At the end of the program: nobody lets go of the groups any more, the interpreter neither. Its last act would be
-    to wait for their threads as `_groups` tells, and a process that was done would hang."""
-    for group in _groups:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(group))
+    # Nobody lets go of a group: a model in DDP, or the interpreter at its end, that did so last would wait, with
+    # python's lock in hand, for a thread that wants the lock to let go of a tensor.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(dist.group.WORLD))
 
 
 def _store() -> Any:
@@ -238,65 +226,3 @@ def _code(error: BaseException) -> int:
     if isinstance(error, SystemExit) and isinstance(error.code, int):
         return error.code
     return FAILED if isinstance(error, Error) else 1
-
-
-def _tell(value: Any, failed: int | None) -> None:
-    tensors: list[torch.Tensor] = []
-    file = io.BytesIO()
-    _Sender(file, tensors).dump(value)
-    dist.broadcast_object_list([failed, file.getvalue(), [(t.dtype, t.shape) for t in tensors]], 0)
-    _send([_bytes(t.contiguous()) for t in tensors])
-
-
-def _heard() -> Any:
-    told: list[Any] = [None] * 3
-    dist.broadcast_object_list(told, 0)
-    failed, words, heads = told
-    if failed is not None:
-        raise Stopped(failed)
-    tensors = [torch.empty(shape, dtype=dtype) for dtype, shape in heads]
-    _send([_bytes(t) for t in tensors])
-    return _Receiver(io.BytesIO(words), tensors).load()
-
-
-def _send(pieces: list[torch.Tensor]) -> None:
-    """Bytes from the lead to all others; small pieces travel together."""
-    while pieces:
-        group = [pieces.pop(0)]
-        while pieces and sum(map(len, group)) + len(pieces[0]) <= CHUNK:
-            group.append(pieces.pop(0))
-        whole = group[0] if len(group) == 1 else torch.cat(group)
-        if len(whole):
-            dist.broadcast(whole, 0)
-        if len(group) > 1:
-            for piece in group:
-                piece.copy_(whole[: len(piece)])
-                whole = whole[len(piece) :]
-
-
-def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    """The same memory, flat."""
-    return tensor.reshape(-1).view(torch.uint8)
-
-
-class _Sender(pickle.Pickler):
-    """Leaves the tensors out, which travel beside it without a copy."""
-
-    def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
-        super().__init__(file)
-        self._tensors = tensors
-
-    def persistent_id(self, obj: Any) -> int | None:
-        if not isinstance(obj, torch.Tensor):
-            return None
-        self._tensors.append(obj)
-        return len(self._tensors) - 1
-
-
-class _Receiver(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
-        super().__init__(file)
-        self._tensors = tensors
-
-    def persistent_load(self, pid: int) -> torch.Tensor:
-        return self._tensors[pid]
