@@ -1,7 +1,9 @@
 """A model that several processes train together, with the same bits after every start"""
 
+import inspect
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +11,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .errors import Misuse
+
+_names = ("forward_sync_buffers", "broadcast_buffers")  # the second is the name before torch 2.13
+SYNC = [name for name in _names if name in inspect.signature(DistributedDataParallel).parameters]
 
 
 class Share:
@@ -20,19 +25,34 @@ class Share:
         return grad if self.weight == 1.0 else grad * self.weight
 
 
-def wrapped(model: nn.Module, share: Share, options: dict[str, Any]) -> DistributedDataParallel:
+def wrapped(
+    model: nn.Module, share: Share, options: dict[str, Any], level: Callable[[], object]
+) -> DistributedDataParallel:
     """The model in DistributedDataParallel with these options; its gradients are those of the mean over the global
-    batch, also where shares differ in size. Raises Misuse for `static_graph`."""
+    batch, also where shares differ in size. level: gives its buffers the lead's content.
+
+    Raises Misuse for `static_graph`.
+    """
     if options.get("static_graph"):
         raise Misuse("parallel(static_graph=True): its first backward pass decides about all others, and is not yours")
     device = next(model.parameters()).device
-    where: Any = {"device_ids": [device.index]} if device.type == "cuda" else {}
-    parallel: Any = DistributedDataParallel(model, **{**where, **options})
+    where = {"device_ids": [device.index]} if device.type == "cuda" else {}
+    wanted = [options.pop(name, None) for name in SYNC]
+    given: Any = {**where, **options, SYNC[0]: False}
+    parallel: Any = DistributedDataParallel(model, **given)
+    if False not in wanted:
+        # Right after forward, not before the next one: an average that is taken in between is the same everywhere.
+        parallel.register_forward_hook(partial(_levelled, level))
     trained: Any = _trained(model)
     for parameter in trained:
         parameter.register_hook(share.scaled)
     _settle(parallel, model)
     return parallel
+
+
+def _levelled(level: Callable[[], object], parallel: nn.Module, *forward: Any) -> None:
+    if parallel.training:
+        level()
 
 
 def bare(part: object) -> object:

@@ -8,7 +8,7 @@ and tells the result. An element is thus added in the same order wherever its pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
@@ -23,6 +23,7 @@ class Addable(Protocol):
 
 
 T = TypeVar("T", bound=Addable)
+P = TypeVar("P", bound=Tensor)
 
 
 class Tree(Generic[T]):
@@ -51,11 +52,12 @@ class Pieces:
     computed them all: with the gradients of the mean over the batch, and with the mean of what the pieces made of the
     buffers (BatchNorm's running statistics), each of which begins with those of the step before.
 
-    A buffer of whole numbers is taken as the last piece leaves it: all count alike.
+    A buffer of whole numbers is taken as the last piece of the batch leaves it, whoever computes that.
     """
 
     def __init__(self, shares: Shares, world: World) -> None:
         self.modules: list[nn.Module] = []
+        self.open = False  # a batch's pieces were begun, and not all of them computed
         self._shares, self._world = shares, world
 
     def over(
@@ -64,7 +66,7 @@ class Pieces:
         """Hand out each piece of a batch to be computed. counts: the samples that each speaks for, of so many; sow is
         called with the number of a piece before it, and with the number of pieces after the last."""
         before, start = [p.grad for p in self._parameters], [b.clone() for b in self._buffers]
-        tree = Tree[_Vector]()
+        tree, self.open = Tree[_Vector](), True
         for number, piece, count in zip(self._shares.mine, batch, counts, strict=True):
             self._begin(start)
             sow(number)
@@ -72,14 +74,15 @@ class Pieces:
             tree.add(0, number, self._taken(start, count / samples))
         self._give(_everywhere(tree, self._shares, self._world), before, start)
         sow(self._shares.pieces)
+        self.open = False
 
     @property
     def _parameters(self) -> list[nn.Parameter]:
-        return [p for module in self.modules for p in module.parameters() if p.requires_grad]
+        return _each(p for module in self.modules for p in module.parameters() if p.requires_grad)
 
     @property
     def _buffers(self) -> list[Tensor]:
-        return [buffer for module in self.modules for buffer in module.buffers()]
+        return _each(buffer for module in self.modules for buffer in module.buffers())
 
     def _begin(self, start: list[Tensor]) -> None:
         for parameter in self._parameters:
@@ -104,10 +107,20 @@ class Pieces:
             parameter.grad = old if not known else grad if old is None else old.add_(grad)
         for (buffer, value), move in zip(self._real(start), moved, strict=True):
             buffer.copy_(value + move)
+        self._world.follow([b for b in self._buffers if not _can_be_meant(b)], of=self._world.size - 1)
 
     def _real(self, start: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """The buffers of which a mean can be taken, each with what it began with."""
-        return [(b, value) for b, value in zip(self._buffers, start, strict=True) if b.is_floating_point()]
+        return [(b, value) for b, value in zip(self._buffers, start, strict=True) if _can_be_meant(b)]
+
+
+def _can_be_meant(buffer: Tensor) -> bool:
+    return buffer.is_floating_point() or buffer.is_complex()
+
+
+def _each(tensors: Iterable[P]) -> list[P]:
+    """Each once: models may share a part."""
+    return list({id(tensor): tensor for tensor in tensors}.values())
 
 
 class _Vector:

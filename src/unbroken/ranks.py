@@ -25,6 +25,7 @@ from .errors import Error, Misuse, Stopped
 T = TypeVar("T")
 dist: Any = distributed  # most of it is not typed
 _places: list[Any] = []  # the store where processes meet, once for all runs: its port cannot be taken twice
+TOGETHER = 1 << 20  # bytes from which on a tensor travels by itself
 LOST = 10.0  # seconds that a process waits for another one when it leaves with an error
 FAILED = 2  # the exit code of an error that a person can mend
 
@@ -122,11 +123,21 @@ class World:
         dist.all_reduce(told, dist.ReduceOp.MAX)
         return told.tolist()
 
-    def follow(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Give these tensors the lead's content."""
-        if self.size > 1:
-            for tensor in tensors:
-                dist.broadcast(tensor.data, 0)
+    def follow(self, tensors: Sequence[torch.Tensor], of: int = 0) -> None:
+        """Give these tensors the content that they have in the lead, or in another process."""
+        if self.size == 1:
+            return
+        small = [t.data for t in tensors if t.numel() * t.element_size() < TOGETHER]
+        for kind in dict.fromkeys((t.dtype, t.device) for t in small):  # those of one kind travel together
+            alike = [t for t in small if (t.dtype, t.device) == kind]
+            whole = torch.cat([t.reshape(-1) for t in alike])
+            dist.broadcast(whole, of)
+            for tensor in alike:
+                content, whole = whole[: tensor.numel()], whole[tensor.numel() :]
+                tensor.copy_(content.view(tensor.shape))
+        for tensor in tensors:
+            if tensor.numel() * tensor.element_size() >= TOGETHER:
+                dist.broadcast(tensor.data, of)
 
     @cached_property
     def mesh(self) -> Any:

@@ -181,7 +181,7 @@ class Run:
         self.say("--- starting Epoch # %03d" % self.position.epoch)  # noqa: UP031 (the field's own format)
         if self.position.batch:
             self.say(f"{self.position.batch} of its {self.feed.batches} batches are done")
-        self._sow(seeds.For.BEFORE, self.position)
+        seeds.sow(self.seed, seeds.For.BEFORE, self.position.epoch, 0, 0)  # wherever in it the epoch is entered
         self._epoch = Epoch(self.position, self.feed.batches, self._seam, self._fetch, self._after)
         return self._epoch
 
@@ -255,7 +255,7 @@ class Run:
     # ---- the seam
 
     def _seam(self, position: Position) -> None:
-        if position != self.position:
+        if position is not self.position:
             self.position = position
             self._story.batch_done(position, self.feed.epoch_size)
         self._between.passed(position)

@@ -65,7 +65,9 @@ class Seam:
             self._stop(position)
 
     def commit(self, position: Position, *, last: bool) -> None:
-        """An epoch is done with all that followed its batches: save it. Raises Stopped."""
+        """An epoch is done with all that followed its batches: save it. Raises Stopped, and Misuse for processes that
+        have drifted apart."""
+        self._team.alike(self._parts)
         self._gather()
         self._take(partial(self._writer.commit, position, self._tree(position), last=last))
         if self._agreed(lambda: False, soon=True).stop and not last:

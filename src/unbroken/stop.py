@@ -55,7 +55,7 @@ class Notice:
         now = time.monotonic()
         if self._wish.signal is not None:
             self._note(self._wish.name, self._wish.code, self._wish.at)
-        elif launcher.pid() != self._launcher:
+        elif self._launcher and launcher.pid() != self._launcher:
             self._note("the death of its torchrun", UNFINISHED, now)
         elif self._stop.hours is not None and now + 2 * (cost.total if cost else 0.0) >= self._end:
             self._note(f"the end of its {self._stop.hours:g} hours", UNFINISHED, now)

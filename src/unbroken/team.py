@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
 from torch import Tensor, nn
@@ -49,13 +50,22 @@ class Team:
         return self._feed.batches
 
     def model(self, model: nn.Module, options: dict[str, Any]) -> nn.Module:
-        """The model as the loop is to call it; the same weights in every process."""
+        """The model as the loop is to call it; the same weights in every process. Raises Misuse for one that is shared
+        already, and for sparse gradients, which no tree and no bucket takes."""
+        if any(model is other for other in self._models):
+            raise Misuse(
+                "parallel(model): this model is shared already; call it once for each, and use what it returns"
+            )
+        if self._shares.pieces > 1 and any(getattr(module, "sparse", False) for module in model.modules()):
+            raise Misuse("parallel(model): an Embedding(sparse=True) has sparse gradients; make it with sparse=False")
         self._models.append(model)
         self.world.follow([*model.parameters(), *model.buffers()])
         if self._pieces is not None:
             self._pieces.modules.append(model)
             return model
-        return parallel.wrapped(model, self._share, options) if self.world.size > 1 else model
+        if self.world.size == 1:
+            return model
+        return parallel.wrapped(model, self._share, options, partial(self.world.follow, [*model.buffers()]))
 
     def shard(self, module: nn.Module, options: dict[str, Any]) -> nn.Module:
         """The module, of which every process holds a part alone; itself where one trains alone. Raises Misuse."""
@@ -88,6 +98,8 @@ class Team:
 
     def fetch(self, stream: Iterator[Any], position: Position, means: Means) -> Any:
         """This process's share of the batch at a position, its randomness sown; a list of pieces with virtual ranks."""
+        if self._pieces is not None and self._pieces.open:
+            raise Misuse("run.pieces(batch) was left before its last piece: compute all of them, then step")
         self._position = position
         if self._shares.pieces > 1:
             self._count(means)
@@ -145,6 +157,20 @@ class Team:
                 "the kept gradients differ between the processes at a seam, and one state cannot hold them all: "
                 "accumulate over batches without no_sync()"
             )
+
+    def alike(self, parts: Mapping[str, state.Stateful]) -> None:
+        """After an epoch: refuse what has drifted apart, since a state holds the lead's alone. Raises Misuse."""
+        if self.world.size == 1:
+            return
+        mine = {name: state.weighed(part.state_dict()) for name, part in parts.items()}
+        told = self.world.gather(mine)
+        for name in mine:
+            if other := next((rank for rank, each in enumerate(told) if each[name] != told[0][name]), 0):
+                raise Misuse(
+                    f"after this epoch {name} is not the same in processes 0 and {other}, and a state holds only that "
+                    "of process 0: call what run.parallel returned, train all parameters from there on, and let no "
+                    "process decide by its own loss, clock or random numbers"
+                )
 
     def _sow(self, piece: int) -> None:
         seeds.sow(self._seed, seeds.For.STEP, self._position.epoch, self._position.batch, piece)

@@ -15,7 +15,7 @@ SAMPLES = 13
 
 def test_a_graph_that_the_first_backward_pass_decides_is_refused() -> None:
     with pytest.raises(Misuse, match="static_graph=True"):
-        parallel.wrapped(nn.Linear(1, 1), Share(), {"static_graph": True})
+        parallel.wrapped(nn.Linear(1, 1), Share(), {"static_graph": True}, bool)
 
 
 def test_what_is_not_wrapped_is_bare() -> None:
@@ -53,7 +53,7 @@ def test_gradients_are_those_of_the_mean_over_the_global_batch_where_shares_diff
 def shared(expected: list[Tensor]) -> None:
     with ranks.joined(60) as world:
         model, share = net(), Share()
-        whole = parallel.wrapped(model, share, {"bucket_cap_mb": 0.0005, "find_unused_parameters": True})
+        whole = parallel.wrapped(model, share, {"bucket_cap_mb": 0.0005, "find_unused_parameters": True}, bool)
         assert parallel.bare(whole) is model
         assert all(p.grad is None for p in model.parameters()), "settling leaves no trace"
         assert "forward" not in vars(model)
@@ -73,7 +73,7 @@ def twice() -> None:
     with ranks.joined(60) as world:
         seeds.sow(3, seeds.For.BIRTH)
         model = nn.Sequential(*[nn.Linear(7, 7) for _ in range(20)])
-        whole = parallel.wrapped(model, Share(), {"bucket_cap_mb": 0.001})
+        whole = parallel.wrapped(model, Share(), {"bucket_cap_mb": 0.001}, bool)
         seeds.sow(5, seeds.For.STEP, world.rank)
         x, grads = torch.randn(16, 7), list[list[Tensor]]()
         for _ in range(3):

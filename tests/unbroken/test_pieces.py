@@ -60,10 +60,12 @@ class Odd(nn.Module):
         super().__init__()
         self.body = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Dropout(0.2), nn.Linear(5, 1))
         self.sometimes, self.never = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(()))
-        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("seen", torch.zeros(7, dtype=torch.int64))
+        self.register_buffer("turned", torch.zeros((), dtype=torch.complex64))
 
     def forward(self, x: Tensor) -> Tensor:
-        self.seen += 1
+        self.seen += torch.bincount((x[:, 0] > 0).long() + len(x), minlength=7)[:7]
+        self.turned = 0.9 * self.turned + 0.1j * x.mean()
         out = self.body(x)
         return out * self.sometimes if x[0, 0] > 0 else out
 
@@ -113,6 +115,20 @@ def test_pieces_add_up_to_the_gradient_of_the_mean_over_the_batch() -> None:
         model(part).square().mean().backward()
     for once, twice in zip(whole, model.parameters(), strict=True):
         torch.testing.assert_close(twice.grad, 2 * once, rtol=1e-12, atol=0)  # added to what was there
+
+
+def test_a_parameter_that_two_models_share_counts_once() -> None:
+    encoder, shares = nn.Linear(3, 3).double(), Shares(16, virtual=4)
+    pieces, x = Pieces(shares, World()), data().double()
+    pieces.modules += [nn.Sequential(encoder, nn.Linear(3, 1).double()), nn.Sequential(encoder)]
+    for _ in range(2):  # gradients that are accumulated over batches
+        for part in pieces.over([x[cut] for cut in shares.cut(15)], shares.counts(15), 15, lambda piece: None):
+            encoder(part).square().mean().backward()
+    twice = encoder.weight.grad
+    encoder.weight.grad = None
+    encoder(x).square().mean().backward()
+    assert encoder.weight.grad is not None
+    torch.testing.assert_close(twice, 2 * encoder.weight.grad, rtol=1e-12, atol=1e-15)
 
 
 def test_running_statistics_move_by_the_mean_of_what_the_pieces_saw() -> None:

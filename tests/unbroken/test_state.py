@@ -336,3 +336,21 @@ def test_a_conjugate_is_saved_compared_and_restored_by_its_numbers() -> None:
     state.restore("model", model, saved)
     assert torch.equal(model.state_dict()["turns"], plain["turns"])
     assert not state.same(plain["turns"], plain["turns"].conj())
+
+
+def test_a_weight_changes_with_any_bit_and_any_other_leaf() -> None:
+    tree = {
+        "a": torch.arange(5.0),
+        "b": torch.ones(3, dtype=torch.bool)[1:],
+        "c": 1,
+        "d": torch.ones(2, 2).t(),
+        "e": None,
+    }
+    assert state.weighed(tree) == state.weighed(state.snapshot(tree))
+    for name, other in {
+        "a": torch.arange(5.0) * (1 + 2**-23),
+        "b": torch.tensor([True, False]),
+        "c": True,
+        "e": 0,
+    }.items():
+        assert state.weighed({**tree, name: other}) != state.weighed(tree), name

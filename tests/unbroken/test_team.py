@@ -84,6 +84,81 @@ def unsynced(folder: str) -> None:
                     model(batch).mean().backward()
 
 
+@pytest.mark.parametrize(
+    ("mistake", "part"), [("bare", "model"), ("noise", "model"), ("unfrozen", "model"), ("own loss", "scheduler")]
+)
+def test_what_has_drifted_apart_is_refused_after_the_epoch(mistake: str, part: str, tmp_path: Path) -> None:
+    lead, other = worlds.run(2, drifting, str(tmp_path), mistake)
+    assert f"after this epoch {part} is not the same in processes 0 and 1" in lead.out + other.out
+    assert (lead.code, other.code) == (1, 1)
+    assert "Stopped" not in lead.out
+
+
+def test_a_loop_without_such_a_mistake_is_not(tmp_path: Path) -> None:
+    assert "Finished" in worlds.good(2, drifting, str(tmp_path), "none")[0]
+
+
+def drifting(folder: str, mistake: str) -> None:
+    with unbroken.Run(folder, tiny.feed(), epochs=1) as run:
+        net = nn.Sequential(nn.Linear(4, 3, dtype=torch.float64), nn.Linear(3, 1, dtype=torch.float64))
+        net[0].requires_grad_(mistake != "unfrozen")
+        model = run.parallel(net)
+        net.requires_grad_()
+        optimizer = torch.optim.SGD(net.parameters(), lr=1e-2)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+        run.keep(model=net, optimizer=optimizer, scheduler=scheduler)
+        for epoch in run:
+            for batch in epoch:
+                loss = (net if mistake == "bare" else model)(batch).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                if mistake == "noise":
+                    torch.nn.init.normal_(net[0].weight)
+            scheduler.step(float(loss) if mistake == "own loss" else 1.0)
+
+
+def test_an_average_with_its_buffers_is_the_same_everywhere(tmp_path: Path) -> None:
+    """It is taken between a step and the next forward pass: the buffers must have been levelled by then."""
+    assert "Finished" in worlds.good(2, averaging, str(tmp_path))[0]
+
+
+def averaging(folder: str) -> None:
+    with unbroken.Run(folder, unbroken.Feed(tiny.Noisy(), batch_size=4), epochs=2) as run:
+        net = nn.Sequential(nn.Linear(4, 3, dtype=torch.float64), nn.BatchNorm1d(3, dtype=torch.float64))
+        model = run.parallel(net)
+        average = torch.optim.swa_utils.AveragedModel(net, use_buffers=True)
+        run.keep(model=net, average=average)
+        for epoch in run:
+            for batch in epoch:
+                model(batch).square().sum().backward()
+                average.update_parameters(net)
+
+
+def test_a_model_is_shared_once_and_with_dense_gradients(tmp_path: Path) -> None:
+    with unbroken.Run(str(tmp_path), tiny.feed(), epochs=1, virtual_ranks=2) as run:
+        model = nn.Linear(1, 1)
+        run.parallel(model)
+        with pytest.raises(Misuse, match="this model is shared already"):
+            run.parallel(model)
+        with pytest.raises(Misuse, match="make it with sparse=False"):
+            run.parallel(nn.Embedding(3, 3, sparse=True))
+
+
+def test_pieces_that_were_left_are_noticed_at_the_next_batch(tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="was left before its last piece"):
+        leaving(str(tmp_path))
+
+
+def leaving(folder: str) -> None:
+    with unbroken.Run(folder, tiny.feed(), epochs=1, virtual_ranks=2) as run:
+        run.keep(model=run.parallel(nn.Linear(4, 1)))
+        for epoch in run:
+            for batch in epoch:
+                for _ in run.pieces(batch):
+                    break
+
+
 def test_after_an_epoch_all_measure_with_the_same_running_statistics(tmp_path: Path) -> None:
     outs = worlds.good(2, measuring, str(tmp_path))
     first, second = (re.findall(r"measured (.*)", out) for out in outs)
