@@ -413,3 +413,20 @@ def test_saving_takes_one_copy_of_the_state_and_a_constant(tmp_path: Path) -> No
     own, resident = map(int, ended.out.rpartition("grown by")[2].split())
     assert own <= STATE + CONSTANT
     assert resident <= 2 * STATE + CONSTANT
+
+
+def test_what_is_drawn_before_an_epoch_is_the_same_wherever_it_is_entered(tmp_path: Path) -> None:
+    """A choice for a whole epoch: its augmentation, its resolution."""
+
+    def drawn(leave: bool) -> list[float]:
+        drawn = list[float]()
+        with Run(str(tmp_path), tiny.feed(), epochs=2) as run:
+            run.keep(model=tiny.parts()[0])
+            for epoch in run:
+                drawn.append(random.random())
+                for _ in epoch:
+                    if leave and epoch.step == 6:
+                        return drawn
+        return drawn
+
+    assert drawn(leave=True)[1:] == drawn(leave=False)
