@@ -26,6 +26,7 @@ T = TypeVar("T")
 dist: Any = distributed  # most of it is not typed
 _places: list[Any] = []  # the store where processes meet, once for all runs: its port cannot be taken twice
 TOGETHER = 1 << 20  # bytes from which on a tensor travels by itself
+LETTING_GO = 0.1  # seconds
 LOST = 10.0  # seconds that a process waits for another one when it leaves with an error
 FAILED = 2  # the exit code of an error that a person can mend
 
@@ -196,6 +197,9 @@ def joined(patience: float) -> Generator[World]:
     try:
         yield World(dist.get_rank(), dist.get_world_size(), patience)
     finally:
+        # The group's threads want python's lock to let go of what they sent last. An interpreter that ends gives them
+        # none, and they would take the process, which was done, down with them.
+        time.sleep(LETTING_GO)
         if not given:
             dist.destroy_process_group()
 
