@@ -8,9 +8,9 @@ import numpy as np
 import tyro
 
 import unbroken
-from perpart import graspset
 from perpart.anatomy import PARTS
-from perpart.dataset import Contacts, fingerprint
+from perpart.data import graspset
+from perpart.data.dataset import Contacts
 from perpart.errors import told
 from perpart.metrics import Measured, Overlap, mean_map, measure
 from perpart.model import ContactCVAE
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model = ContactCVAE.restored(state, wish.checkpoint).to(device)
         grasps = graspset.load(wish.data)
         data = Contacts(grasps, wish.split, model.points, augment=False)
-        print(heading(wish, state, data, fingerprint(grasps)))
+        print(heading(wish, state, data, grasps.fingerprint()))
         print(table(measure(model, data, device), mean_map(data), mean_map(data, without_own=True)))
 
 

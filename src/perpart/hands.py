@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 
 from perpart import hand
-from perpart.field import Field
+from perpart.objects.field import Field
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perpart import losses
-from perpart.dataset import Contacts
+from perpart.data.dataset import Contacts
 from perpart.model import ContactCVAE
 
 TOUCH = 0.5

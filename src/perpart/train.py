@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 import unbroken
-from perpart import graspset
-from perpart.dataset import Contacts, fingerprint
+from perpart.data import graspset
+from perpart.data.dataset import Contacts
 from perpart.errors import Mistake, told
 from perpart.losses import objective
 from perpart.metrics import evaluate
@@ -33,7 +33,7 @@ def train(settings: Settings) -> None:
     unseen = Contacts(grasps, "valid", settings.points, augment=False, most=VALIDATED)
     feed = unbroken.Feed(
         seen, settings.batch_size, epoch_size=settings.grasps_per_epoch, workers=settings.num_workers,
-        pin_memory=device.type == "cuda", fingerprint=fingerprint(grasps),
+        pin_memory=device.type == "cuda", fingerprint=grasps.fingerprint(),
     )  # fmt: skip
     with unbroken.Run(
         settings.work_dir, feed, epochs=settings.n_epochs, seed=settings.seed, resume=settings.resume,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from perpart import clouds, hand, objects
-from perpart.grasps import GraspSet
+from perpart.data.graspset import GraspSet
 
 THINGS = (("apple", 0), ("mug", 0), ("pen", 0))
 

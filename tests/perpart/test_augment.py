@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from perpart import augment
+from perpart.data import augment
 
 
 def test_picked_points_are_different_points_of_the_pool():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from perpart import closing, field
 from perpart.anatomy import LIMITS, MEAN_BONES
+from perpart.grasps import closing
 from perpart.hands import Hands, gaps
+from perpart.objects import field
 from perpart.preshapes import FLEXIONS, NAMES, PRESHAPES
 
 RADIUS = 0.035

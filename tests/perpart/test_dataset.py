@@ -7,7 +7,9 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from perpart import contact, hand
-from perpart.dataset import Contacts, cloud, fingerprint
+from perpart.data.dataset import Contacts
+from perpart.data.fingerprints import fingerprint
+from perpart.data.labels import pool
 from perpart.errors import Mistake
 
 
@@ -74,8 +76,8 @@ def test_augmentation_turns_points_and_normals_together(graspset):
 
 
 def test_an_objects_pool_depends_on_its_name_alone():
-    np.testing.assert_array_equal(cloud(("mug", 0), 50), cloud(("mug", 0), 50))
-    assert not np.array_equal(cloud(("mug", 0), 50), cloud(("mug", 1), 50))
+    np.testing.assert_array_equal(pool(("mug", 0), 50), pool(("mug", 0), 50))
+    assert not np.array_equal(pool(("mug", 0), 50), pool(("mug", 1), 50))
 
 
 def test_labels_do_not_depend_on_the_number_of_threads(graspset):

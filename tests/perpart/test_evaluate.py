@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import unbroken
-from perpart import evaluate, grasps
-from perpart.dataset import Contacts, fingerprint
+from perpart import evaluate
+from perpart.data.dataset import Contacts
+from perpart.data.graspset import save
 from perpart.losses import objective
 from perpart.metrics import measure
 from perpart.model import ContactCVAE
@@ -16,8 +17,8 @@ from perpart.model import ContactCVAE
 def trained(graspset, tmp_path_factory) -> Path:
     """A folder with data in `data` and a run of one epoch of two steps beside it."""
     folder = tmp_path_factory.mktemp("trained")
-    grasps.save(graspset, folder / "data", {"command": "by a test"})
-    settings = {"width": 8, "points": 64, "latents": 6, "fingerprint": fingerprint(graspset)}
+    save(graspset, folder / "data", {"command": "by a test"})
+    settings = {"width": 8, "points": 64, "latents": 6, "fingerprint": graspset.fingerprint()}
     feed = unbroken.Feed(Contacts(graspset, "train", 64), 5)
     with unbroken.Run(str(folder), feed, epochs=1, seed=0, settings=settings) as run:
         model = ContactCVAE(width=8, points=64, latents=6)
@@ -57,7 +58,7 @@ def test_the_numbers_can_be_recomputed(trained, capsys, graspset):
 
 def test_other_data_are_called_other_data(trained, capsys, graspset, tmp_path):
     moved = graspset.angles + 0.01
-    grasps.save(replace(graspset, angles=moved), tmp_path, {"command": "by a test"})
+    save(replace(graspset, angles=moved), tmp_path, {"command": "by a test"})
     said = printed(trained, capsys, "--data", str(tmp_path))
     assert "split valid of other data than it was trained with" in said
 

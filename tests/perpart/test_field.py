@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from perpart import field
 from perpart.errors import Mistake
-from perpart.objects import build
+from perpart.objects import build, field
 
 RADIUS = 0.03
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import trimesh
 
-from perpart import field, filters
 from perpart.anatomy import ANGLES, FINGERS, MEAN_BONES
+from perpart.grasps import filters
 from perpart.hand import PARTS
 from perpart.hands import Hands
+from perpart.objects import field
 
 
 def hands(angles: np.ndarray | None = None, at: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Hands:

@@ -7,17 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perpart import field, filters, grasps, making, objects
+import perpart
+from perpart import objects
 from perpart.anatomy import LIMITS
+from perpart.data import graspset
 from perpart.errors import Mistake
+from perpart.grasps import __main__ as grasps
+from perpart.grasps import filters, making
 from perpart.hands import Hands
+from perpart.objects import field
 
-DATA = Path(grasps.__file__).parent / "data"
+DATA = Path(perpart.__file__).parent / "shipped"
 
 
 @pytest.fixture(scope="module")
-def shipped() -> grasps.GraspSet:
-    return grasps.load()
+def shipped() -> graspset.GraspSet:
+    return graspset.load()
 
 
 def test_at_least_two_thousand_grasps_on_sixty_objects_of_every_category(shipped):
@@ -33,16 +38,17 @@ def test_the_shipped_set_is_small(shipped):
 
 def test_the_six_held_out_categories_are_seen_in_the_test_only(shipped):
     in_split = {
-        name: {shipped.objects[i][0] for i in np.unique(shipped.object_of[shipped.of(name)])} for name in grasps.SPLITS
+        name: {shipped.objects[i][0] for i in np.unique(shipped.object_of[shipped.of(name)])}
+        for name in graspset.SPLITS
     }
     assert in_split["test"] == set(making.HELD_OUT)
     assert not in_split["test"] & (in_split["train"] | in_split["valid"])
-    assert sum(len(shipped.of(name)) for name in grasps.SPLITS) == len(shipped)
+    assert sum(len(shipped.of(name)) for name in graspset.SPLITS) == len(shipped)
 
 
 def test_validation_objects_are_unseen_instances_of_seen_categories(shipped):
     parts = {
-        name: {shipped.objects[i] for i in np.unique(shipped.object_of[shipped.of(name)])} for name in grasps.SPLITS
+        name: {shipped.objects[i] for i in np.unique(shipped.object_of[shipped.of(name)])} for name in graspset.SPLITS
     }
     assert not parts["train"] & parts["valid"]
     assert {category for category, _ in parts["valid"]} <= {category for category, _ in parts["train"]}
@@ -71,7 +77,7 @@ def test_shipped_figures_keep_the_limits(shipped):
     assert (np.degrees(turn) < 15).all()
 
 
-@pytest.mark.parametrize("split", grasps.SPLITS)
+@pytest.mark.parametrize("split", graspset.SPLITS)
 def test_the_objects_still_fit_the_shipped_hands(shipped, split):
     chosen = np.unique(shipped.object_of[shipped.of(split)])[::20]
     for thing in chosen:
@@ -85,7 +91,7 @@ def test_the_objects_still_fit_the_shipped_hands(shipped, split):
 def test_the_shipped_set_says_how_it_was_made():
     said = json.loads((DATA / "grasps.json").read_text())
     assert said["command"].startswith("python -m perpart.grasps make")
-    assert said["tries"]["accepted"] == len(grasps.load())
+    assert said["tries"]["accepted"] == len(graspset.load())
     assert said["unit"] == "metres and radians"
 
 
@@ -96,12 +102,12 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(tmp_path
     for name in ("grasps.npz", "grasps.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
     # The cup takes longer: with two jobs the egg is done first, and its grasps must still be the egg's.
-    assert (grasps.load(tmp_path / "2").object_of == 1).sum() == 2
+    assert (graspset.load(tmp_path / "2").object_of == 1).sum() == 2
 
 
 def test_what_is_saved_is_loaded(shipped, tmp_path):
-    grasps.save(shipped, tmp_path, {})
-    again = grasps.load(tmp_path)
+    graspset.save(shipped, tmp_path, {})
+    again = graspset.load(tmp_path)
     for name in ("object_of", "angles", "root", "bones", "kind", "quality"):
         np.testing.assert_array_equal(getattr(again, name), getattr(shipped, name))
     assert (again.objects, again.split, again.preshapes, again.figures) == (
@@ -118,20 +124,20 @@ def test_describe_says_what_is_there(shipped, capsys):
 
 def test_files_that_are_missing_cut_or_of_another_hand_are_told(shipped, tmp_path):
     with pytest.raises(Mistake, match=r"grasps\.json is missing"):
-        grasps.load(tmp_path)
-    grasps.save(shipped, tmp_path, {})
+        graspset.load(tmp_path)
+    graspset.save(shipped, tmp_path, {})
     whole = (tmp_path / "grasps.npz").read_bytes()
     (tmp_path / "grasps.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Mistake, match="cannot be read"):
-        grasps.load(tmp_path)
+        graspset.load(tmp_path)
     (tmp_path / "grasps.npz").write_bytes(whole)
     said = json.loads((tmp_path / "grasps.json").read_text())
     (tmp_path / "grasps.json").write_text(json.dumps(said | {"angles": ["elbow"]}))
     with pytest.raises(Mistake, match="another hand"):
-        grasps.load(tmp_path)
+        graspset.load(tmp_path)
     (tmp_path / "grasps.json").write_text(json.dumps(said | {"objects": said["objects"][:3]}))
     with pytest.raises(Mistake, match="does not list"):
-        grasps.load(tmp_path)
+        graspset.load(tmp_path)
 
 
 def test_an_unknown_split_is_told(shipped):

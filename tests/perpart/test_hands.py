@@ -4,9 +4,10 @@ import numpy as np
 import torch
 import trimesh
 
-from perpart import field, hand
+from perpart import hand
 from perpart.anatomy import ANGLES, MEAN_BONES
 from perpart.hands import Hands, gaps
+from perpart.objects import field
 
 
 def flat(n: int) -> Hands:

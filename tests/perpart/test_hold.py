@@ -4,16 +4,18 @@ import mujoco
 import numpy as np
 import pytest
 
-from perpart import grasps, hold, objects
+from perpart import objects
+from perpart.data import graspset
+from perpart.grasps import hold
 from perpart.hands import Hands
 
 
 @pytest.fixture(scope="module")
-def shipped() -> grasps.GraspSet:
-    return grasps.load()
+def shipped() -> graspset.GraspSet:
+    return graspset.load()
 
 
-def held(shipped: grasps.GraspSet, category: str) -> tuple[objects.Object, Hands, np.ndarray]:
+def held(shipped: graspset.GraspSet, category: str) -> tuple[objects.Object, Hands, np.ndarray]:
     """A shipped grasp of a category, with all parts squeezing."""
     which = next(g for g in range(len(shipped)) if shipped.objects[shipped.object_of[g]][0] == category)
     arrays = (array[which][None].astype(np.float64) for array in (shipped.angles, shipped.root, shipped.bones))

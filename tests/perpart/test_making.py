@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from perpart import making
 from perpart.errors import Mistake
+from perpart.grasps import making
+from perpart.grasps.search import Catch
 from perpart.objects import CATEGORIES
-from perpart.search import Catch
 
 
 def test_every_category_has_a_part_in_the_plan():

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from manifold3d import Manifold, OpType
 
-from perpart import field
 from perpart.errors import Mistake
-from perpart.objects import CATEGORIES, Object, build
+from perpart.objects import CATEGORIES, Object, build, field
 
 EVERY = pytest.mark.parametrize("category", CATEGORIES)
 DEMANDED = {"mug", "bottle", "bowl", "wine_glass", "frying_pan", "hammer", "camera", "banana", "toothpaste"}

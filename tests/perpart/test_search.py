@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from perpart import filters, search
+from perpart.grasps import filters, search
 from perpart.hands import Hands
 from perpart.preshapes import NAMES
 

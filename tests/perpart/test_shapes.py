@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from manifold3d import Manifold, OpType
 
-from perpart.shapes import (
+from perpart.objects.shapes import (
     Solid,
     arc,
     box,

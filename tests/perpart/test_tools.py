@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from perpart.objects import build
-from perpart.tools import FAMILIES
+from perpart.objects.tools import FAMILIES
 
 
 @pytest.mark.parametrize("category", [name for entries in FAMILIES.values() for name in entries])

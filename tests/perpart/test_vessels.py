@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from perpart import field
-from perpart.objects import build
-from perpart.vessels import FAMILIES
+from perpart.objects import build, field
+from perpart.objects.vessels import FAMILIES
 
 OPEN = ["bowl", "cup", "vase", "wine_glass", "mug", "pitcher", "frying_pan", "watering_can", "basket"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perpart import graspset
+from perpart.data import graspset
 
 
 def few_grasps(folder: Path, each: int = 10) -> Path:

@@ -6,7 +6,7 @@ common household sizes, rounded; they are the source of every number here.
 
 from __future__ import annotations
 
-from perpart.shapes import Solid, arc, box, chain, curve, hull, lathe, prism, ring, rod, vessel
+from perpart.objects.shapes import Solid, arc, box, chain, curve, hull, lathe, prism, ring, rod, vessel
 
 
 def hammer(draw) -> Solid:

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from perpart import filters, hold, search
 from perpart.errors import Mistake
+from perpart.grasps import filters, hold, search
 from perpart.objects import CATEGORIES
 
 HELD_OUT = ("binoculars", "camera", "frying_pan", "mug", "toothpaste", "wine_glass")  # GRAB's test objects

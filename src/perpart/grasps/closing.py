@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from perpart.anatomy import LIMITS
-from perpart.field import Field
 from perpart.hands import Hands, gaps
+from perpart.objects.field import Field
 from perpart.preshapes import ACROSS, FLEXIONS, NAMES, PRESHAPES, Preshape, opened, travels
 
 BALLS = 7  # per cone: 4 to 11 mm apart, so a ball's neighbours overhang it by less than 1 mm

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 
 from perpart import hand
 from perpart.anatomy import CONE_PARTS
-from perpart.filters import FRICTION, PAD
+from perpart.grasps.filters import FRICTION, PAD
 from perpart.hands import Hands
 from perpart.objects import Object
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perpart.shapes import Solid, arc, box, chain, curve, ellipsoid, hull, lathe, prism, ring, rod
+from perpart.objects.shapes import Solid, arc, box, chain, curve, ellipsoid, hull, lathe, prism, ring, rod
 
 
 def cube(draw) -> Solid:

@@ -17,9 +17,9 @@ import trimesh
 from manifold3d import Manifold
 from numpy.typing import NDArray
 
-from perpart import devices, figures, tools, vessels
 from perpart.errors import Mistake
-from perpart.shapes import Solid
+from perpart.objects import devices, figures, tools, vessels
+from perpart.objects.shapes import Solid
 
 MILLIMETRE = 1e-3
 

@@ -6,7 +6,7 @@ household sizes, rounded; they are the source of every number here.
 
 from __future__ import annotations
 
-from perpart.shapes import Solid, arc, chain, curve, lathe, shell, vessel
+from perpart.objects.shapes import Solid, arc, chain, curve, lathe, shell, vessel
 
 
 def apple(draw) -> Solid:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import tyro
 
-from perpart import making
+from perpart.data.graspset import SPLITS, WIDTHS, GraspSet, load, save
 from perpart.errors import told
-from perpart.graspset import SPLITS, WIDTHS, GraspSet, load, save
+from perpart.grasps import making
 
 
 def make(

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from perpart import clouds, filters, objects
+from perpart import clouds, objects
 from perpart.anatomy import draw_bones
-from perpart.closing import Tries, close
-from perpart.field import build
+from perpart.grasps import filters
+from perpart.grasps.closing import Tries, close
+from perpart.grasps.hold import Bench
 from perpart.hands import Hands
-from perpart.hold import Bench
+from perpart.objects.field import build
 from perpart.preshapes import NAMES
 
 ROUND = 112  # tries at a time

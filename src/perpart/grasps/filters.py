@@ -12,9 +12,9 @@ from scipy.spatial import ConvexHull, KDTree
 
 from perpart import hand
 from perpart.anatomy import CONE_PARTS
-from perpart.closing import BALLS, FIRST
-from perpart.field import Field
+from perpart.grasps.closing import BALLS, FIRST
 from perpart.hands import Hands, gaps
+from perpart.objects.field import Field
 
 DEPTH = 0.002  # m: the deepest a grasp may go in
 VOXEL = 0.001  # m: the edge of the voxels that volumes are counted in

@@ -16,6 +16,8 @@ from jaxtyping import Float, Int
 
 from perpart import contact
 from perpart.anatomy import ANGLES, BONES
+from perpart.data import labels
+from perpart.data.fingerprints import fingerprint
 from perpart.errors import Mistake
 from perpart.preshapes import NAMES
 
@@ -48,13 +50,30 @@ class GraspSet:
             raise Mistake(f"no split is called {split!r}; there are: {', '.join(SPLITS)}")
         return np.flatnonzero(np.array([name == split for name in self.split])[self.object_of])
 
+    def cloud(self, thing: int, points: int) -> Float[np.ndarray, "points 6"]:
+        """The pool of an object: surface points (m) with outward normals, always the same ones."""
+        return labels.pool(self.objects[thing], points)
+
+    def label(
+        self,
+        grasps: Int[np.ndarray, "chosen"],
+        clouds: Float[np.ndarray, "objects points 6"],
+        cloud_of: Int[np.ndarray, "chosen"],
+    ) -> labels.Labels:
+        """Labels of some grasps, each on its object's pool: grasp `grasps[i]` on `clouds[cloud_of[i]]`."""
+        return labels.label([self.angles[grasps], self.root[grasps], self.bones[grasps]], clouds, cloud_of)
+
+    def fingerprint(self) -> str:
+        """A digest of all that the set says: equal exactly when the data are."""
+        return fingerprint(self)
+
 
 def load(path: str | Path | None = None) -> GraspSet:
     """Read a data folder; None: the set shipped with the package.
 
     Raises Mistake when a file is missing or is not what `make` writes.
     """
-    folder = Path(path) if path is not None else Path(str(resources.files("perpart") / "data"))
+    folder = Path(path) if path is not None else Path(str(resources.files("perpart") / "shipped"))
     said, arrays = _read(folder)
     if said["angles"] != list(ANGLES) or said["bones"] != list(BONES):
         raise Mistake(f"grasps: {folder} is of another hand; make the data again with this version")
