@@ -9,7 +9,7 @@ import tyro
 
 import unbroken
 from perpart.anatomy import PARTS
-from perpart.data import graspset
+from perpart.data import cache, graspset
 from perpart.data.dataset import Contacts
 from perpart.errors import told
 from perpart.metrics import Measured, Overlap, mean_map, measure
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         state = unbroken.load(wish.checkpoint)
         model = ContactCVAE.restored(state, wish.checkpoint).to(device)
         grasps = graspset.load(wish.data)
-        data = Contacts(grasps, wish.split, model.points, augment=False)
+        data = Contacts(grasps, wish.split, model.points, augment=False, folders=cache.places(wish.data))
         print(heading(wish, state, data, grasps.fingerprint()))
         print(table(measure(model, data, device), mean_map(data), mean_map(data, without_own=True)))
 

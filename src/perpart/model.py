@@ -14,8 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
+from perpart.balls import scattered
 from perpart.errors import Mistake
-from perpart.pointnet import UNIT, PointNet, Shape, perceptron, scattered
+from perpart.pointnet import UNIT, PointNet, Shape, perceptron
 
 PARTS = 16
 RARE = -3.0
@@ -52,13 +53,15 @@ class ContactCVAE(nn.Module):
         return model.eval()
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor | list[Tensor]]:
-        """Reconstruct a batch of points, normals, contact, part and direction.
+        """Reconstruct a batch of points, normals, contact, part and direction; where it carries the balls of its
+        clouds, `near` and `far`, they are not looked for.
 
         Gives `contact` logits [batch, points, 16], `part` logits [batch, points, 16], unit `direction`
         [batch, points, 3], and the posterior's `mu` and `logvar`, lists of one [batch, latents] tensor. In training
         the latent is drawn with torch's global generator; in evaluation it is the posterior's mean.
         """
-        shape = self.shape(batch["points"], batch["normals"])
+        tables = (batch["near"], batch["far"]) if "near" in batch else None
+        shape = self.shape(batch["points"], batch["normals"], tables)
         mu, logvar = self.posterior(thinned(batch, self.points), shape.whole)
         latent = mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
         query = self.decoder.ask(shape, batch["points"], batch["normals"])

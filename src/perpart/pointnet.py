@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-RADII = (0.02, 0.06)
-"""Metres of the two levels' balls: a finger's breadth, and what a hand closes around."""
+from perpart.balls import NEIGHBOURS, RADII, apart, ball, levels, scattered
+
 BLUR = 0.005
 """Metres within which features of centres run into each other: half their usual spacing."""
 UNIT = 0.05
@@ -22,26 +22,36 @@ UNIT = 0.05
 class PointNet(nn.Module):
     """Per-point features and one feature of the whole, from points (metres) and unit normals.
 
-    Encodes at most `points` of the cloud; any number of points can then be asked for their features.
+    Encodes at most `points` of the cloud; any number of points can then be asked for their features. `tables` are the
+    balls of a cloud of `points`, as `balls.tables` finds them beforehand; without them they are found here.
     """
 
-    def __init__(self, width: int, points: int, neighbours: int = 16):
+    def __init__(self, width: int, points: int):
         super().__init__()
-        self.points, self.neighbours = points, neighbours
-        self.centres = (points // 4, points // 16)
+        self.points = points
+        self.centres = levels(points)
         self.lift = perceptron(6, width)
         self.near = Ball(width, 2 * width)
         self.far = Ball(2 * width, 4 * width)
         self.whole = nn.Linear(4 * width, 4 * width)
         self.down = perceptron(6 * width, 2 * width)
 
-    def forward(self, points: Float[Tensor, "batch points 3"], normals: Float[Tensor, "batch points 3"]) -> "Shape":
+    def forward(
+        self,
+        points: Float[Tensor, "batch points 3"],
+        normals: Float[Tensor, "batch points 3"],
+        tables: tuple[Tensor, Tensor] | None = None,
+    ) -> "Shape":
         order = scattered(points.shape[1], points.device)[: self.points]
         points, normals = points[:, order], normals[:, order]
         first, second = points[:, : self.centres[0]], points[:, : self.centres[1]]
         features = self.lift(torch.cat([points / UNIT, normals], dim=-1))
-        near = self.near(points, features, first, RADII[0], self.neighbours)
-        far = self.far(first, near, second, RADII[1], self.neighbours)
+        around, beyond = tables or (
+            ball(points, first, RADII[0], NEIGHBOURS),
+            ball(first, second, RADII[1], NEIGHBOURS),
+        )
+        near = self.near(points, features, first, RADII[0], around)
+        far = self.far(first, near, second, RADII[1], beyond)
         whole = self.whole(far).amax(dim=1)
         spread = blend(first, second) @ far
         return Shape(first, self.down(torch.cat([near, spread], dim=-1)), whole)
@@ -79,9 +89,8 @@ class Ball(nn.Module):
         features: Float[Tensor, "batch points inputs"],
         centres: Float[Tensor, "batch centres 3"],
         radius: float,
-        neighbours: int,
+        index: Int[Tensor, "batch centres k"],
     ) -> Float[Tensor, "batch centres outputs"]:
-        index = ball(points, centres, radius, neighbours)
         rows = self.feature(features) + self.place(points / radius)
         grouped = gather(rows, index).max(dim=2).values
         # max_j(a_j) - c equals max_j(a_j - c): the centre is taken away after the maximum, once.
@@ -92,23 +101,6 @@ class Ball(nn.Module):
 def perceptron(inputs: int, outputs: int) -> nn.Sequential:
     """A linear layer and its bend."""
     return nn.Sequential(nn.Linear(inputs, outputs), nn.ReLU())
-
-
-@torch.no_grad()
-def ball(
-    points: Float[Tensor, "batch points 3"], centres: Float[Tensor, "batch centres 3"], radius: float, k: int
-) -> Int[Tensor, "batch centres k"]:
-    """Indices of k points within `radius` metres of each centre; the nearest point stands in for missing ones.
-
-    Of more than k it takes those of lowest index. The cloud is in random order, so they are spread over the whole ball,
-    where the k nearest would shrink it on a small, densely sampled object.
-    """
-    squared = apart(centres, points)
-    k = min(k, points.shape[1])
-    rank = torch.arange(points.shape[1], device=points.device, dtype=points.dtype)
-    outside = float(points.shape[1])
-    first, index = torch.where(squared <= radius**2, rank, outside + rank).topk(k, largest=False)
-    return torch.where(first < outside, index, squared.argmin(dim=-1, keepdim=True))
 
 
 @torch.no_grad()
@@ -124,20 +116,9 @@ def blend(
     return weight.div_(weight.sum(dim=-1, keepdim=True))
 
 
-def apart(a: Float[Tensor, "batch n 3"], b: Float[Tensor, "batch m 3"]) -> Float[Tensor, "batch n m"]:
-    """Squared distances by one matrix product; within a hand's reach float32 keeps them to a tenth of a millimetre."""
-    product = a @ b.mT
-    return (a.square().sum(-1)[..., None] - 2 * product + b.square().sum(-1)[:, None]).clamp_min(0.0)
-
-
 def gather(
     rows: Float[Tensor, "batch points channels"], index: Int[Tensor, "batch centres k"]
 ) -> Float[Tensor, "batch centres k channels"]:
     """The rows of each centre's neighbours."""
-    flat = index.flatten(1)[..., None].expand(-1, -1, rows.shape[-1])
+    flat = index.long().flatten(1)[..., None].expand(-1, -1, rows.shape[-1])
     return rows.gather(1, flat).unflatten(1, index.shape[1:])
-
-
-def scattered(n: int, device: torch.device) -> Int[Tensor, "n"]:
-    """A fixed random order of n points, so that the first few of them cover any cloud, in whatever order it came."""
-    return torch.randperm(n, generator=torch.Generator().manual_seed(n)).to(device)

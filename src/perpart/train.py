@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import unbroken
-from perpart.data import graspset
+from perpart.data import cache, graspset
 from perpart.data.dataset import Contacts
 from perpart.errors import Mistake, told
 from perpart.losses import objective
@@ -29,8 +29,9 @@ def train(settings: Settings) -> None:
     """Train until settings.n_epochs are done, or until somebody stops it."""
     device = usable_device(settings.device)
     grasps = graspset.load(settings.data)
-    seen = Contacts(grasps, "train", settings.points)
-    unseen = Contacts(grasps, "valid", settings.points, augment=False, most=VALIDATED)
+    folders = cache.places(settings.data)
+    seen = Contacts(grasps, "train", settings.points, folders=folders)
+    unseen = Contacts(grasps, "valid", settings.points, augment=False, most=VALIDATED, folders=folders)
     feed = unbroken.Feed(
         seen, settings.batch_size, epoch_size=settings.grasps_per_epoch, workers=settings.num_workers,
         pin_memory=device.type == "cuda", fingerprint=grasps.fingerprint(),
