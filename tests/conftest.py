@@ -1,5 +1,6 @@
 """Hypothesis without a clock or a dice: machines are shared, and what fails here must fail there"""
 
+import os
 from collections.abc import Generator
 
 import pytest
@@ -16,3 +17,9 @@ def own_threads() -> Generator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A folder of the tests' own for what the main job keeps with the user."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("xdg"))

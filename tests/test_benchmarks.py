@@ -8,6 +8,12 @@ import pytest
 
 LINES = {
     "drift": [r"\| sums alone \| +2, virtual ranks 4 \| +0 \| +0 \|"],  # not a bit
+    "draw": [
+        r"\| a step, balls found in it ",
+        r"\| drawing its batch, cold ",
+        r"\| 1 ",
+        r"\| a grasp's labels on 2,048 points ",
+    ],
     "growth": [r"\| 1 MB ", r"\| 4 MB "],
     "leaves": [r"\| 40 ", r"\| 160 "],
     "loop": [r"\| bare DataLoader loop ", r"\| unbroken ", r"\| 256 "],

@@ -1,3 +1,4 @@
+import multiprocessing
 import time
 from dataclasses import replace
 
@@ -6,12 +7,14 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+import unbroken
 from perpart import contact, hand
-from perpart.data import views
+from perpart.data import dataset, views
 from perpart.data.dataset import Contacts
 from perpart.data.fingerprints import fingerprint
 from perpart.data.labels import pool
 from perpart.errors import Mistake
+from unbroken.position import Position
 
 
 def test_an_item_is_a_dict_of_tensors_of_known_shape_and_type(graspset):
@@ -94,6 +97,62 @@ def test_labels_do_not_depend_on_the_number_of_threads(graspset):
         assert torch.get_num_threads() == n
     torch.set_num_threads(threads)
     np.testing.assert_array_equal(*contacts)
+
+
+def looks(data: Contacts) -> list[dict[str, torch.Tensor]]:
+    """Two looks at every grasp."""
+    found = []
+    for i in range(2 * len(data)):
+        np.random.seed(i)
+        found.append(data[i % len(data)])
+    return found
+
+
+def alike(some, others) -> bool:
+    return all(torch.equal(a[key], b[key]) for a, b in zip(some, others, strict=True) for key in (*a, *b))
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_no_bit_depends_on_whether_labels_were_kept(graspset, tmp_path, split, capsys):
+    computed, made, found = (
+        looks(Contacts(graspset, split, 64, augment=split == "train", folders=folders))
+        for folders in ((), (tmp_path,), (tmp_path,))
+    )
+    assert alike(computed, made)
+    assert alike(computed, found)
+    assert [line.split(": ")[1][:8] for line in capsys.readouterr().err.splitlines()] == ["computed"] * 2
+
+
+def test_no_bit_depends_on_the_number_of_workers_nor_on_how_they_start(graspset, tmp_path):
+    data = Contacts(graspset, "train", 64, folders=[tmp_path])
+    alone = list(unbroken.Feed(data, 4).stream(0, Position(), 2))
+    several = unbroken.Feed(data, 4, workers=2).stream(0, Position(), 2)
+    assert alike(alone, several)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert alike(looks(data), pool.apply(looks, [data]))
+
+
+def test_grasps_are_labelled_some_at_a_time_and_it_does_not_show(graspset, monkeypatch):
+    whole = Contacts(graspset, "train").labels
+    monkeypatch.setattr(dataset, "TOGETHER", 4)
+    pieces = Contacts(graspset, "train").labels
+    assert all(np.array_equal(whole[name], pieces[name]) for name in whole)
+
+
+def test_other_data_another_pool_and_other_constants_have_files_of_their_own(graspset, tmp_path, monkeypatch):
+    moved = replace(graspset, root=graspset.root + np.float32(1e-6))
+    Contacts(graspset, "valid", 64, folders=[tmp_path])
+    Contacts(moved, "valid", 64, folders=[tmp_path])
+    Contacts(graspset, "valid", 64, pool=100, folders=[tmp_path])
+    monkeypatch.setattr(contact, "SCALE", 0.004)
+    Contacts(graspset, "valid", 64, folders=[tmp_path])
+    Contacts(graspset, "valid", 32, folders=[tmp_path])  # other looks, the same labels
+    kinds = sorted(path.name.split("-")[0] for path in tmp_path.glob("*.cache"))
+    assert kinds == ["labels"] * 4 + ["looks"] * 4
+
+
+def test_the_pool_is_four_times_the_points_and_no_smaller_than_it_was(graspset):
+    assert [Contacts(graspset, "valid", n, most=1).pool for n in (64, 512, 600)] == [2048, 2048, 2400]
 
 
 def test_a_missing_split_is_a_mistake(graspset):

@@ -60,8 +60,8 @@ def kept(
     for folder in folders:
         try:
             return _alone(folder / path, key, build, say)
-        except OSError as reason:
-            say(f"{name}: cannot be kept in {folder}: {reason.strerror or reason}")
+        except (OSError, NotImplementedError) as reason:  # the latter where a file system knows no locks
+            say(f"{name}: cannot be kept in {folder}: {getattr(reason, 'strerror', None) or reason}")
     return _joined(build())
 
 
@@ -155,11 +155,14 @@ def _turn(lock: FileLock, wait: Callable[[], None]) -> Any:
 
 def _built(path: Path, key: str, build: Callable[[], Chunks], say: Say) -> Kept:
     began, beside = time.monotonic(), path.with_suffix(".building")
-    with beside.open("wb") as file:
-        _write(file, key, build())
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as file:
+            _write(file, key, build())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)  # half of it only takes space
     _sync(path.parent)
     say(f"{path}: computed in {time.monotonic() - began:.1f} s, {path.stat().st_size / 1e6:.1f} MB")
     return _checked(path, key)
