@@ -1,4 +1,4 @@
-"""What data cost a training step of the main job: drawing a batch, finding balls, files and memory of many workers
+"""What data cost a step of the main job: drawing a batch, finding balls, files, memory of workers
 
 python -m benchmarks.draw [--rounds 3] [--batch 128] [--presets laptop paper] [--data DIR]. Files are made anew in a
 temporary folder (--folder: in that one, and kept). Of a batch that is drawn cold, no page of the files is in memory.

@@ -1,4 +1,4 @@
-"""Which points lie around which: the balls of the encoder's two levels, and the order in which it takes points
+"""Which points lie around which: the balls of the encoder's two levels, and its order of points
 
 Who lies in whose ball does not change when a cloud is turned or moved. So it can be found once for a cloud that is
 seen often (`tables`, exact), and on a new one as it comes (`ball`, on the model's device).

@@ -1,4 +1,4 @@
-"""Arrays that are computed once and kept in a file: mapped into memory, checked, and computed again when not whole
+"""Arrays computed once and kept in a file: mapped, checked, and computed again when not whole
 
 A file holds arrays one behind the other, then a JSON text that says what they are, what they were computed from (the
 key) and their checksum, then 20 bytes: the text's length, its checksum, a magic word. It is written beside, synced and

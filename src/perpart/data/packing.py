@@ -1,4 +1,4 @@
-"""Labels of a grasp as one short record: only contact that is there, and directions only where there is contact
+"""Labels of a grasp as one short record: contact that is there, and directions where there is some
 
 Two points in five are touched by nothing, and those that are by three or four of the sixteen parts. A record is 17
 counts (how many points each part touches, how many directions follow), the touched points part after part, the
