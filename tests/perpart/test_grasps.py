@@ -92,7 +92,7 @@ def test_the_shipped_set_says_how_it_was_made():
     said = json.loads((DATA / "grasps.json").read_text())
     assert said["command"].startswith("python -m perpart.grasps make")
     assert said["tries"]["accepted"] == len(graspset.load())
-    assert said["unit"] == "metres and radians"
+    assert said["unit"] == "m"
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(tmp_path):

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import tyro
 
-from perpart.data.graspset import SPLITS, WIDTHS, GraspSet, load, save
+from perpart.data import things
+from perpart.data.graspset import SPLITS, WIDTHS, GraspSet, save
+from perpart.data.kinds import load
 from perpart.errors import told
 from perpart.grasps import making
 
@@ -61,9 +63,14 @@ def describe(data: Path | None = None) -> None:
         data: the folder; the set shipped with the package if none is named.
     """
     found = load(data)
-    print(f"{len(found)} grasps on {len(found.objects)} objects of {len({c for c, _ in found.objects})} categories")
+    categories = set(map(things.category, found.objects))
+    print(f"{len(found)} grasps on {len(found.objects)} objects of {len(categories)} categories")
+    for note in found.notes:
+        print(f"  {note}")
     for split in SPLITS:
         print(f"  {split:6s} {len(found.of(split)):5d} grasps on {found.split.count(split)} objects")
+    if not isinstance(found, GraspSet):
+        return print(f"  no poses of our hand: pre-shapes and figures are unknown ({type(found).__name__.lower()})")
     for name, count in Counter(found.preshapes[kind] for kind in found.kind).most_common():
         print(f"  {name:18s} {count:5d}")
     for name, column in zip(found.figures, found.quality.T, strict=True):
