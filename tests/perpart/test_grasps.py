@@ -123,7 +123,7 @@ def test_describe_says_what_is_there(shipped, capsys):
 
 
 def test_files_that_are_missing_cut_or_of_another_hand_are_told(shipped, tmp_path):
-    with pytest.raises(Mistake, match=r"grasps\.json is missing"):
+    with pytest.raises(Mistake, match=r"grasps\.json: is missing"):
         graspset.load(tmp_path)
     graspset.save(shipped, tmp_path, {})
     whole = (tmp_path / "grasps.npz").read_bytes()

@@ -201,7 +201,7 @@ def _sensible(content: Content, angles: np.ndarray, root: np.ndarray, bones: np.
 
 def _rooted(root: np.ndarray, object_of: np.ndarray, placed: Placed) -> np.ndarray:
     roots = root.astype(np.float64)
-    for i in np.unique(object_of):
+    for i in np.intersect1d(object_of, list(placed.files)):  # a recipe stands as it should: its poses keep their bits
         roots[object_of == i] = placed.frames[i].poses(roots[object_of == i])
     return roots
 
