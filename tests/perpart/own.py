@@ -21,9 +21,9 @@ def things() -> dict[str, trimesh.Trimesh]:
 
 
 def hands(per: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Joint angles [2 * per, 21] and palm frames [2 * per, 4, 4] of half-closed hands around the two things."""
+    """Joint angles [2 * per, 21] and palm frames [2 * per, 4, 4] of nearly flat hands that lie on the two things."""
     rng = np.random.default_rng(0)
-    angles = np.tile(hand.limited(hand.LIMITS[:, 1] * 0.5), (2 * per, 1))
+    angles = np.tile(hand.limited(hand.LIMITS[:, 1] * 0.1), (2 * per, 1))
     roots = [_palm_on(spot[:3], spot[3:], rng) for mesh in things().values() for spot in clouds.surface(mesh, per, rng)]
     return (angles + rng.uniform(-0.05, 0.05, angles.shape)).clip(*hand.LIMITS.T), np.stack(roots)
 
@@ -92,10 +92,10 @@ def pose(angles: np.ndarray, root: np.ndarray) -> hand.Posed:
 
 
 def _palm_on(point: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A wrist frame whose palm looks against the normal, 7 cm behind the point."""
+    """A wrist frame whose palm lies on the point, 7 cm before the wrist."""
     across = np.cross(normal, rng.normal(size=3))
     across /= np.linalg.norm(across)
     root = np.eye(4)
     root[:3, :3] = np.stack([across, np.cross(normal, across), normal], axis=1)
-    root[:3, 3] = point + 0.02 * normal - 0.07 * across
+    root[:3, 3] = point + 0.029 * normal - 0.07 * across
     return root

@@ -16,7 +16,7 @@ LARGEST = 2**28
 """Bytes of a mesh file; more is taken for a scan that nobody has reduced."""
 FACES = 1_000_000
 """Triangles of a mesh."""
-TINY = 1e-12
+TINY = 1e-16
 """The area, of the squared diagonal, up to which a triangle is empty."""
 
 
@@ -58,12 +58,19 @@ def empty(mesh: trimesh.Trimesh) -> np.ndarray:
 
 
 def solid(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The mesh with its seams closed, without empty triangles, and faces that look out where inside has a meaning."""
-    mesh = trimesh.Trimesh(mesh.vertices, mesh.faces)  # merges the vertices that a format stores once per face
-    mesh.update_faces(~empty(mesh))
-    mesh.remove_unreferenced_vertices()
+    """The mesh with its seams closed, and faces that look out where inside has a meaning."""
+    mesh = merged(mesh)
     if mesh.is_watertight and mesh.volume < 0:
         mesh.invert()
+    return mesh
+
+
+def merged(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The mesh with one vertex where a format stores one per face, and no triangle that has a corner twice."""
+    mesh = trimesh.Trimesh(mesh.vertices, mesh.faces)
+    a, b, c = mesh.faces.T
+    mesh.update_faces((a != b) & (b != c) & (c != a))  # slivers stay: without them the surface would have cracks
+    mesh.remove_unreferenced_vertices()
     return mesh
 
 

@@ -15,7 +15,7 @@ from scipy.spatial import KDTree
 from trimesh.triangles import closest_point
 
 from perpart import contact
-from perpart.data import labels, things
+from perpart.data import labels, order, things
 from perpart.data.defects import Defect, Tell
 from perpart.data.fingerprints import fingerprint
 from perpart.data.folder import Content
@@ -178,6 +178,9 @@ def skinned(content: Content, placed: Placed, tell: Tell) -> Skins | None:
         if joints is not None:
             joints[mine] = placed.frames[i].poses(joints[mine])
     _hand_sized(content, vertices, tell)
+    seems = order.OURS if order.stated(content.said) else order.of_skin(vertices, part)
+    if seems != order.OURS:
+        tell(Defect(content.numbers, *order.said(seems)))
     given = tuple(thing for thing in placed.things if thing is not None)
     frames = None if joints is None else joints.astype(np.float32)
     return Skins(given, placed.split, object_of, vertices.astype(np.float32), faces, part, frames, placed.notes)
