@@ -5,7 +5,7 @@ from perpart.errors import Mistake
 
 
 def test_a_defect_that_forbids_training_is_refused_in_one_line():
-    with pytest.raises(Mistake, match="^here: is wrong; mend it$"):
+    with pytest.raises(Mistake, match=r"^here: is wrong; mend it$"):
         refuse(Defect("here", "is wrong", "mend it"))
 
 

@@ -39,7 +39,9 @@ def test_vertices_keep_their_order(tmp_path, suffix):
     np.testing.assert_allclose(meshes.read(tmp_path / f"ball.{suffix}", pytest.fail).vertices, mesh.vertices, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["/etc/hosts.ply", "../ball.ply", "a/../../ball.ply", "C:ball.ply", "a\\ball.ply", 3, ""])
+@pytest.mark.parametrize(
+    "name", ["/etc/hosts.ply", "../ball.ply", "a/../../ball.ply", "C:ball.ply", "a\\ball.ply", 3, ""]
+)
 def test_a_mesh_elsewhere_is_refused(tmp_path, name):
     BALL.export(tmp_path / "ball.ply")
     (tmp_path / "data").mkdir()
