@@ -1,5 +1,6 @@
 """Small data folders of every kind, as a person would write them: a ball and a can, held by our own hand"""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,10 @@ def maps(mesh: trimesh.Trimesh, per: int, i: int) -> tuple[np.ndarray, np.ndarra
     return touch.numpy(), part.numpy()
 
 
-def skins(per: int, step: float = 0.004) -> dict[str, np.ndarray]:
+def skins(per: int) -> dict[str, np.ndarray]:
     """Vertices, faces, parts and joints: each part's mesh in its resting shape, moved with its frame."""
     angles, root = hands(per)
-    rest = pose(angles[:1] * 0 + angles.mean(0), np.eye(4)[None])
-    meshes = hand.meshes(rest, step)
+    rest, meshes = resting()
     part = np.repeat(np.arange(16), [len(mesh.vertices) for mesh in meshes])
     offset = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     moved = pose(angles, root).frames.numpy() @ np.linalg.inv(rest.frames.numpy())
@@ -84,6 +84,13 @@ def skins(per: int, step: float = 0.004) -> dict[str, np.ndarray]:
         "part": part.astype(np.uint8),
         "joints": pose(angles, root).frames.numpy().astype(np.float32),
     }
+
+
+@cache
+def resting() -> tuple[hand.Posed, list[trimesh.Trimesh]]:
+    """A hand at rest, and the meshes of its parts."""
+    rest = pose(hand.limited(hand.LIMITS[:, 1] * 0.1)[None], np.eye(4)[None])
+    return rest, hand.meshes(rest, 0.006)
 
 
 def pose(angles: np.ndarray, root: np.ndarray) -> hand.Posed:

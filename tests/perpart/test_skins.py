@@ -35,8 +35,8 @@ def refusal(folder: Path) -> str:
 def test_a_skin_is_labelled_as_the_hand_under_it(labelled, tmp_path):
     truth = Contacts(graspset.load(own.angles_folder(tmp_path)), "train", 300, augment=False)
     np.testing.assert_array_equal(labelled.clouds, truth.clouds)
-    assert truth.contact.max() > 200
-    assert abs(labelled.contact.astype(int) - truth.contact).max() < 0.03 * 255  # a mesh of 4 mm is not round
+    assert truth.contact.max() > 100
+    assert abs(labelled.contact.astype(int) - truth.contact).max() < 0.1 * 255  # a mesh of 6 mm is not round
     touched = truth.contact.max(-1) > 25
     same = (labelled.part == truth.part) & touched
     assert same.sum() > 0.9 * touched.sum()

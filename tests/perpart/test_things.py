@@ -104,8 +104,11 @@ def test_an_entry_that_means_nothing_is_told_with_its_number(tmp_path, wrong, sa
 
 
 def test_a_recipe_in_millimetres_makes_no_sense(tmp_path):
-    _, told = placed(tmp_path, [{"category": "mug", "seed": 3, "split": "train"}], unit="mm")
-    assert "is a recipe, which is in metres" in told[0]
+    mug = {"category": "mug", "seed": 3, "split": "train"}
+    _, told = placed(tmp_path / "inferred", [mug, entry("can", moved(CAN, 1000))])
+    assert "holds recipes, which are in metres" in told[0]
+    _, told = placed(tmp_path / "said", [mug], unit="mm")
+    assert "holds recipes, which are in metres" in told[0]
 
 
 def test_mixed_units_and_sizes_that_fit_none_are_told(tmp_path):
@@ -126,9 +129,9 @@ def test_an_enormous_or_tiny_object_is_told_though_the_unit_is_given(tmp_path, s
 def test_an_object_in_two_splits_is_told_by_name_by_recipe_and_by_shape(tmp_path):
     mug = {"category": "mug", "seed": 3}
     _, told = placed(tmp_path / "recipe", [mug | {"split": "train"}, mug | {"split": "test"}])
-    assert "'mug 3' of test is object 0 of train again" in told[0]
+    assert "'mug 3' of test is object 0, 'mug 3' of train" in told[0]
     _, told = placed(tmp_path / "shape", [entry("can", CAN), entry("tin", moved(CAN, 1, "z", (1, 2, 3)), "valid")])
-    assert "'tin' of valid is object 0 of train again; an object belongs in one split" in told[0]
+    assert "'tin' of valid is object 0, 'can' of train; an object belongs in one split" in told[0]
     _, told = placed(tmp_path / "alike", [entry("can", CAN), entry("tin", CAN)])
     assert told == []
     _, told = placed(tmp_path / "other", [entry("can", CAN), entry("tin", moved(CAN, 1.01), "valid")])

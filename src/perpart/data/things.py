@@ -112,6 +112,9 @@ def place(content: Content, tell: Tell) -> Placed:
     files = {i: entry for i, entry in enumerate(checked) if isinstance(entry, trimesh.Trimesh)}
     scale, notes = _scale(content, files, tell)
     turn = UPRIGHT[content.said.get("up") or "z"]
+    if any(isinstance(entry, tuple) for entry in checked) and (scale != 1 or content.said.get("up") == "y"):
+        what = "holds recipes, which are in metres and z up, and its unit or its up is another"
+        tell(Defect(content.words, what, "make two folders of it, or bring the meshes to metres, z up"))
     frames = [Frame()] * len(entries)
     things: list[Thing | None] = [None if isinstance(entry, trimesh.Trimesh) else entry for entry in checked]
     for i, file in files.items():
@@ -139,10 +142,6 @@ def _entry(content: Content, i: int, entry: Any, tell: Tell) -> tuple[str, int] 
         return tell(Defect(where, "has neither category and seed nor a mesh", "say its category, seed and split"))
     if kind not in objects.CATEGORIES or seed < 0:
         return tell(Defect(where, f"no recipe makes {kind!r} with seed {seed}", "give a mesh, or a known category"))
-    if content.said.get("unit", "m") != "m" or content.said.get("up", "z") != "z":
-        tell(
-            Defect(where, "is a recipe, which is in metres and z up, and the folder is not", "split the folder in two")
-        )
     return kind, seed
 
 
