@@ -34,4 +34,4 @@ def test_hands_deep_in_their_object_are_counted_and_the_worst_is_named(tmp_path,
     ((what, _),) = poses.deep(kinds.load(write(tmp_path, **changed)))
     assert what.startswith("1 of 6 grasps penetrate their object by more than 5 mm; worst is grasp 3, ")
     assert what.endswith("in 'can'")
-    assert 10 < float(what.split("grasp 3, ")[1].split()[0]) < 25
+    assert 8 < float(what.split("grasp 3, ")[1].split()[0]) < 25

@@ -26,6 +26,11 @@ class Report:
     found: GraspSet | Maps | Skins | None
 
     @property
+    def usable(self) -> bool:
+        """Whether labels mean anything."""
+        return self.found is not None and not any(defect.fatal for defect in self.defects)
+
+    @property
     def summary(self) -> str:
         """One line on all of it."""
         fatal = sum(defect.fatal for defect in self.defects)

@@ -30,7 +30,8 @@ def survey(report: Report, path: Path) -> None:
     rows = max(1, -(-len(shown) // COLUMNS))
     figure = Figure(figsize=(1.8 * COLUMNS, 2.0 * rows + 0.5), dpi=110)
     more = f" (the first {SHOWN} objects)" if len(placed) > SHOWN else ""
-    title = f"{report.summary}{more}\nseldom (pale) to always (dark) touched; grey: never"
+    legend = "seldom (pale) to always (dark) touched; grey: never" if report.usable else "touches are not drawn"
+    title = f"{report.summary}{more}\n{legend}"
     figure.suptitle(title, fontsize=8, y=1 - 0.08 / (2.0 * rows + 0.5), va="top", wrap=True)
     axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axis in axes:
@@ -46,7 +47,7 @@ def survey(report: Report, path: Path) -> None:
 def _image(report: Report, i: int, thing: Thing) -> Float[np.ndarray, "size size 3"]:
     mesh = things.mesh(thing)
     surfels = cover(mesh, canvas.DENSE)
-    share = np.zeros(len(surfels)) if report.found is None else _share(report.found, i, surfels)
+    share = _share(report.found, i, surfels) if report.found and report.usable else np.zeros(len(surfels))
     ramp = matplotlib.colormaps["YlGnBu"](0.15 + 0.85 * share)[:, :3]
     colours = np.where(share[:, None] > 0.02, ramp, UNTOUCHED)
     return np.clip(canvas.look(surfels, *VIEW, SIDE).image(colours), 0, 1)

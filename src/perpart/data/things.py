@@ -182,7 +182,7 @@ def _own(where: str, entry: dict[str, Any], file: trimesh.Trimesh, frame: Frame,
 
 def _leaks(content: Content, things: Sequence[Thing | None], split: tuple[str, ...], tell: Tell) -> None:
     """Told: an object under one name twice, or the same shape in two splits, whatever it is called."""
-    named, shaped = {}, {}
+    named, shaped, called = {}, {}, [thing and name(thing) for thing in things]
     for i, thing in enumerate(things):
         if thing is None:
             continue
@@ -190,9 +190,7 @@ def _leaks(content: Content, things: Sequence[Thing | None], split: tuple[str, .
         alike = [named.setdefault(name(thing), i), _first_like(thing, i, shaped)]
         apart = [first for first in alike if split[first] != split[i]]
         if apart:
-            what = (
-                f"{name(thing)!r} of {split[i]} is object {apart[0]}, {name(things[apart[0]])!r} of {split[apart[0]]}"  # pyright: ignore[reportArgumentType]
-            )
+            what = f"{name(thing)!r} of {split[i]} is object {apart[0]}, {called[apart[0]]!r} of {split[apart[0]]}"
             tell(Defect(where, what, "an object belongs in one split: move or remove it"))
         elif alike[0] != i:
             tell(Defect(where, f"is called {name(thing)!r}, as object {alike[0]} is", "give it a name of its own"))

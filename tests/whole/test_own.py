@@ -1,0 +1,63 @@
+"""A person's own data, as the commands see them: trained on, gone on with, evaluated, and refused"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.perpart import own
+from tests.tree import ROOT
+from tests.whole import jobs
+
+SMALL = ("--width", 8, "--points", 64, "--latents", 6, "--batch-size", 2, "--num-workers", 0, "--grasps-per-epoch", 3)
+
+
+def ran(script: str, *arguments: object, cwd: Path) -> jobs.Ended:
+    return jobs.run(script, *arguments, out=cwd / "out.txt", cwd=cwd)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Meshes and maps, in millimetres, y up, as a person has them."""
+    whole = own.contact_folder(tmp_path / "data")
+    said = json.loads((whole / "grasps.json").read_text())
+    (whole / "grasps.json").write_text(json.dumps({key: said[key] for key in said if key not in ("unit", "up")}))
+    return whole
+
+
+def test_maps_on_own_meshes_train_go_on_and_are_evaluated(data: Path, tmp_path: Path) -> None:
+    train = ("--work-dir", tmp_path / "exp", "--data", data)
+    begun = ran("hands", *train, *SMALL, "--n-epochs", 1, cwd=tmp_path)
+    assert begun.code == 0, begun.out
+    assert "3 grasps to train on, 3 on unseen objects to validate" in begun.out
+    assert "data: unit m, for the objects' bounding boxes have diagonals of" in begun.out
+    on = ran("hands", *train, "--n-epochs", 2, "--extend", "hold", cwd=tmp_path)
+    assert on.code == 0, on.out
+    assert "Resuming from epoch 1" in on.out
+    judged = ran("evaluate", "--checkpoint", tmp_path / "exp" / "checkpoint.pt", "--data", data, cwd=tmp_path)
+    assert judged.code == 0, judged.out
+    assert "split valid of the data it was trained with" in judged.out
+    assert "direction unknown in these data" in judged.out
+    valid = [json.loads(line) for line in (tmp_path / "exp" / "journal.jsonl").read_text().splitlines()]
+    assert not any("degrees" in json.dumps(line) for line in valid)
+
+
+def test_data_that_would_teach_something_false_are_refused_in_one_line(data: Path, tmp_path: Path) -> None:
+    wrong = own.contact_folder(data, contact_0=np.full((3, 642, 16), 1.5))
+    ended = ran("hands", "--work-dir", tmp_path / "exp", "--data", wrong, *SMALL, cwd=tmp_path)
+    assert ended.code == 2, ended.out
+    assert "contact_0 runs from 1.5 to 1.5; give floats in [0, 1]" in ended.out
+    assert "Traceback" not in ended.out
+    assert not (tmp_path / "exp").exists()
+
+
+def test_the_pages_example_writes_a_folder_that_is_in_order(tmp_path: Path) -> None:
+    program = (ROOT / "docs" / "data-own.md").read_text().split("```python\n")[1].split("```")[0]
+    assert len(program.strip().splitlines()) <= 16
+    (tmp_path / "write.py").write_text(program)
+    written = ran("python", tmp_path / "write.py", cwd=tmp_path)
+    assert written.code == 0, written.out
+    checked = ran("python", "-m", "perpart.data", "check", tmp_path / "my_data", cwd=tmp_path)
+    assert checked.code == 0, checked.out
+    assert "no defects" in checked.out
