@@ -21,9 +21,9 @@ LOOKED_AT = 8
 """Grasps that are measured, spread over the set."""
 APART = 0.015
 """Metres between neighbours in a chain from which they are none."""
-BETTER = 0.3
-"""How much better maps must fit another order than ours, in correlation."""
-FEWEST = 5
+BETTER, GOOD = 0.3, 0.7
+"""How much better maps must fit another order than ours, and how well, in correlation."""
+FEWEST = 10
 """Grasps in which two digits touch, for the distance between their touches to count."""
 _BASES = (0, 3, 6, 9, 12)  # where each digit begins, after the palm
 CHAINS = {
@@ -64,7 +64,7 @@ def of_maps(
         return OURS
     apart = np.nanmedian(gaps, axis=0)
     fits = {order: _likeness(apart, order) for order in (OURS, MANO)}
-    return MANO if fits[MANO] > fits[OURS] + BETTER else OURS
+    return MANO if fits[MANO] > max(GOOD, fits[OURS] + BETTER) else OURS
 
 
 def stated(said: Mapping[str, object]) -> bool:
