@@ -59,26 +59,32 @@ class Node(tuple):
 
 
 def model(seed: int = 0) -> dict[str, np.ndarray]:
-    """A right hand of 778 points strung along its bones, at rest as MANO is: fingers -x, thumb +z, back +y."""
+    """A right hand of 778 points strung along its bones, at rest as MANO is: fingers -x, thumb +z, back +y.
+
+    Each part has 48 points, of which the first 8 lie about its joint; the palm has ten more.
+    """
     rng = np.random.default_rng(seed)
     joints = np.zeros((16, 3))
     for first, z, start in ((1, 0.025, -0.09), (4, 0.0, -0.095), (7, -0.04, -0.08), (10, -0.02, -0.09)):
         joints[first : first + 3] = [[start - reach, 0, z] for reach in (0, 0.035, 0.06)]
     joints[13:16] = [[-0.02, -0.01, 0.02], [-0.045, -0.02, 0.045], [-0.065, -0.025, 0.065]]
     joints += [0.095, 0.006, 0.006]
-    around = rng.normal(size=(16, 48, 3))
-    around -= around.mean(1, keepdims=True)
-    points = (joints[:, None] + 0.006 * around).reshape(-1, 3)
-    template = np.concatenate([points, joints[0] + 0.01 * rng.normal(size=(10, 3))])
+    along = np.array([joints[k + 1] - joints[k] if k % 3 else joints[k] - joints[k - 1] for k in range(1, 16)])
+    share = np.sort(rng.random((15, 40, 1)), axis=1)
+    bones = joints[1:, None] + share * along[:, None] + 0.005 * rng.normal(size=(15, 40, 3))
+    palm = joints[0] + rng.random((50, 1)) * (joints[rng.choice([1, 4, 7, 10, 13], 50)] - joints[0])
+    rings = 0.006 * rng.normal(size=(16, 8, 3))
+    rings += joints[:, None] - rings.mean(1, keepdims=True)
+    points = [np.concatenate([rings[k], palm[:40] if k == 0 else bones[k - 1]]) for k in range(16)]
     regressor = np.zeros((16, 778))
     for joint in range(16):
-        regressor[joint, 48 * joint : 48 * (joint + 1)] = 1 / 48
-    weights = rng.dirichlet(np.full(16, 0.1), 778) * 0.4
-    weights[np.arange(768), np.repeat(np.arange(16), 48)] += 0.6
-    weights[768:, 0] += 0.6
+        regressor[joint, 48 * joint : 48 * joint + 8] = 1 / 8
+    part = np.concatenate([np.repeat(np.arange(16), 48), np.zeros(10, int)])
+    weights = 0.4 * rng.dirichlet(np.full(16, 0.1), 778)
+    weights[np.arange(778), part] += 0.6
     return {
-        "v_template": template,
-        "posedirs": 0.002 * rng.normal(size=(778, 3, 135)),
+        "v_template": np.concatenate([*points, palm[40:]]),
+        "posedirs": 0.0005 * rng.normal(size=(778, 3, 135)),
         "J_regressor": regressor,
         "weights": weights,
         "kintree_table": np.array([(2**32 - 1, *PARENTS[1:]), range(16)], np.uint32),
@@ -105,6 +111,13 @@ def mano_file(path: Path, hand: dict[str, np.ndarray]) -> Path:
 def turns(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Random rotations [*shape, 3, 3]."""
     return Rotation.random(int(np.prod(shape)), random_state=rng.integers(2**32)).as_matrix().reshape(*shape, 3, 3)
+
+
+def bent(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Joint rotations [count, 15, 3, 3] of hands that hold: all bent by 10 to 50 degrees, about axes a little off."""
+    axis = rng.normal((0, 0, 1), 0.1, (count, 15, 3))
+    vectors = axis * np.radians(rng.uniform(10, 50, (count, 15, 1)))
+    return Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(count, 15, 3, 3)
 
 
 NAMES = {
@@ -139,7 +152,7 @@ def grab_folder(path: Path, hand: dict[str, np.ndarray]) -> Path:
             root_orient_obj_rotmat=turns(rng, count, 1).astype(np.float32),
             trans_obj=rng.normal(0, 0.1, (count, 3)).astype(np.float32),
             global_orient_rhand_rotmat=turns(rng, count, 1).astype(np.float32),
-            fpose_rhand_rotmat=turns(rng, count, 15).astype(np.float32),
+            fpose_rhand_rotmat=bent(rng, count).astype(np.float32),
             trans_rhand=rng.normal(0, 0.1, (count, 3)).astype(np.float32),
             verts_rhand=np.zeros((count, 1)),
         )

@@ -137,6 +137,8 @@ def test_the_command_asks_for_the_unit_and_the_order(source, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(command)
     assert "--unit" in capsys.readouterr().err
-    main([*command, "--unit", "mm", "--order", "mano", "--valid", "box", "--test", "ball"])
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--unit", "mm", "--order", "mano", "--valid", "box", "--test", "ball"])
+    assert not ended.value.code
     assert "5 grasps of 2 objects" in capsys.readouterr().out
     assert [entry["split"] for entry in brought(tmp_path / "out")[0]["objects"]] == ["test", "valid"]

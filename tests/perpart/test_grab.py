@@ -188,7 +188,9 @@ def test_what_is_missing_or_wrong_is_told_in_one_line(whole, source, tmp_path, s
 def test_the_command_brings_it_in_once(whole, tmp_path, capsys):
     source, file, out, _ = whole
     command = ["import-grab", str(source), "--mano", str(file), "--out", str(tmp_path / "out")]
-    main(command)
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert not ended.value.code
     assert "6 grasps" in capsys.readouterr().out
     assert (tmp_path / "out" / "grasps.npz").read_bytes() == (out / "grasps.npz").read_bytes()
     with pytest.raises(SystemExit) as ended:

@@ -1,6 +1,8 @@
-"""A person's own data: the command that tells what is wrong with a data folder
+"""A person's own data: commands that tell what is wrong with a data folder, and that bring other data into one
 
 python -m perpart.data check DIR [--picture check.png]
+python -m perpart.data import-grab grab_data --mano MANO_RIGHT.pkl --out DIR
+python -m perpart.data import-contacts SRC --unit mm --order ours --out DIR
 """
 
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ from pathlib import Path
 import tyro
 
 from perpart.data import check as checking
+from perpart.data import imports
 from perpart.data.survey import survey
 from perpart.errors import Mistake, told
 
@@ -39,7 +42,7 @@ def check(folder: tyro.conf.Positional[Path], picture: Path = Path("check.png"))
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told():
-        code = tyro.extras.subcommand_cli_from_dict({"check": check}, args=arguments)
+        code = tyro.extras.subcommand_cli_from_dict({"check": check, **imports.COMMANDS}, args=arguments)
     raise SystemExit(code)
 
 

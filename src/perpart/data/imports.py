@@ -22,7 +22,7 @@ def import_grab(
         source: the folder with train, val, test, obj_meshes and sbj_info.npy.
         mano: your MANO_RIGHT.pkl, version 1.2.
         out: the data folder to write; it must not hold a data set yet.
-        most: frames of each split, evenly spread; all of them if not said (9.6 kB each).
+        most: frames of each split, evenly spread; all of them if not said (10 kB each).
     """
     vacant(out)
     print(*grab.bring(source, mano, out, most), sep="\n")

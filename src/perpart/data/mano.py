@@ -13,9 +13,10 @@ from jaxtyping import Float, Int
 
 from perpart.anatomy import PRONATION
 from perpart.data import pickles
+from perpart.data.order import MANO
 from perpart.errors import Mistake
 
-FROM_MANO = np.array([0, 13, 14, 15, 1, 2, 3, 4, 5, 6, 10, 11, 12, 7, 8, 9])
+FROM_MANO = np.array(MANO)
 """Our part k is MANO's FROM_MANO[k]: `ours = theirs[FROM_MANO]`."""
 PARENTS = (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)
 """Which joint each of MANO's joints hangs on; the first one hangs on nothing."""
@@ -58,16 +59,14 @@ class Mano:
         wrist; translation is added at the end. `shape` is the hand at rest of whoever holds (`template`, or a
         person's own). The frames have our hand's axes: +x along the bone, +z out of the back.
         """
-        joints = np.einsum("jv,bvx->bjx", self.regressor, shape)
+        joints = self.regressor @ shape
         moved = chained(rotations, joints)
         bend = (rotations[:, 1:] - np.eye(3)).reshape(len(rotations), -1)
         corrected = shape + (bend @ self.correctives.reshape(-1, bend.shape[1]).T).reshape(shape.shape)
         # Each joint moves a vertex from where it is at rest: first to the joint, then along with it.
         moves = moved[:, :, :3].copy()
         moves[..., 3] -= np.einsum("bjxy,bjy->bjx", moved[..., :3, :3], joints)
-        blended = np.einsum("vj,bjk->bvk", self.weights, moves.reshape(len(moves), 16, 12)).reshape(
-            *shape.shape[:2], 3, 4
-        )
+        blended = (self.weights @ moves.reshape(-1, 16, 12)).reshape(*shape.shape[:2], 3, 4)
         vertices = np.einsum("bvxy,bvy->bvx", blended[..., :3], corrected) + blended[..., 3]
         moved[..., :3, :3] = moved[..., :3, :3] @ axes(joints)
         moved[..., :3, 3] += translation[:, None]
