@@ -155,14 +155,15 @@ def test_contact_with_a_part_knows_nothing_of_the_other_parts_and_points(seed, p
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS)
-def test_a_surface_that_lies_in_the_segment_of_a_point_is_touched_fully(seed):
+def test_a_part_no_further_than_three_millimetres_beyond_a_points_segment_is_touched_fully(seed):
     v, _, _, posed = scene(seed, 30)
     signed, gradient = hand.distance(posed, v)
     part = 1 + seed % 15
     on, facing = v - signed[..., part, None] * gradient[..., part, :], -gradient[..., part, :]
     share = torch.tensor(np.random.default_rng(seed).uniform(size=(1, 30, 1)))
-    inside = on - (share * (contact.ABOVE + contact.BELOW) - contact.BELOW) * facing
-    assert (contact.labels(posed, inside, facing)[0][..., part] == 1).all()
+    reach, depth = 0.0029 + contact.ABOVE, 0.0029 + contact.BELOW
+    near = on - (share * (reach + depth) - depth) * facing
+    assert (contact.labels(posed, near, facing)[0][..., part] == 1).all()
 
 
 def test_a_point_pushed_along_a_parts_axis_keeps_its_direction():
