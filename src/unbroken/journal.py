@@ -14,8 +14,9 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
-from . import shelf
+from . import records, shelf
 from .lines import Lines
+from .records import numbers
 
 Mark = dict[str, Any]  # {"length": bytes, "sha256": hex of those bytes}
 
@@ -27,6 +28,7 @@ class Journal:
         self.path = path
         self._lines = Lines()
         self._hash, self._length = hashlib.sha256(), 0
+        self.cut: dict[str, Any] | None = None  # of what was cut off, the last record's place and time
 
     def holds(self, mark: Mark) -> bool:
         """Whether the file begins with the very records that a mark vouches for."""
@@ -35,6 +37,7 @@ class Journal:
     def open(self, mark: Mark | None) -> None:
         """Go on after the records of a mark, which the file must hold; without one, from the beginning."""
         length = mark["length"] if mark else 0
+        self.cut = records.last(self.path, length)
         self._hash, self._length = _prefix(self.path, length), length
         self._lines.file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
         self._lines.file.truncate(length)
@@ -104,17 +107,6 @@ class _Writer(Protocol):  # torch does not type it
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
     def flush(self) -> None: ...
     def close(self) -> None: ...
-
-
-def numbers(record: Mapping[str, Any], path: str = "") -> list[tuple[str, float]]:
-    """Every number of a record with its path, such as train/loss."""
-    found: list[tuple[str, float]] = []
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            found += numbers(cast(Mapping[str, Any], value), f"{path}{name}/")
-        elif isinstance(value, int | float):
-            found.append((f"{path}{name}", value))
-    return found
 
 
 def _prefix(path: str, length: int) -> hashlib._Hash:  # pyright: ignore[reportPrivateUsage]
