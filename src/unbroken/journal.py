@@ -1,4 +1,4 @@
-"""What was measured: journal.jsonl is the truth, TensorBoard its mirror
+"""What was measured: journal.jsonl, cut back to what the state vouches for when a run goes on
 
 One JSON object a line. On resume the file is cut back to the length that the checkpoint names, after the bytes up to
 there were found to be the same ones; so no record is ever doubled, lost or taken from another history. Fields that are
@@ -10,13 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from typing import Any
 
 from . import records, shelf
 from .lines import Lines
-from .records import numbers
 
 Mark = dict[str, Any]  # {"length": bytes, "sha256": hex of those bytes}
 
@@ -67,46 +65,6 @@ class Journal:
 
     def close(self) -> None:
         self._lines.close()
-
-
-class Summaries:
-    """TensorBoard's view of the journal: every number of a record under its path, at the record's step."""
-
-    def __init__(self, folder: str, step: int) -> None:
-        # Imported here because it takes a second, and a core without TensorBoard must import.
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
-
-        # purge_step makes TensorBoard drop what a killed session wrote beyond the checkpoint.
-        self._writer = cast(_Writer, SummaryWriter(folder, purge_step=step + 1))
-        self.failure: OSError | None = None  # why the mirror is blind, if it is
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        scalars = [(name, value) for name, value in numbers(record) if name not in ("epoch", "step")]
-        with self._bearing():
-            for name, value in scalars:
-                self._writer.add_scalar(f"{record['at']}/{name}", value, record["step"])
-
-    def flush(self) -> None:
-        with self._bearing():
-            self._writer.flush()
-
-    def close(self) -> None:
-        with self._bearing():
-            self._writer.close()
-
-    @contextmanager
-    def _bearing(self) -> Generator[None]:
-        """A mirror that cannot be written does not end training: the journal has it all."""
-        try:
-            yield
-        except OSError as failure:
-            self.failure = failure
-
-
-class _Writer(Protocol):  # torch does not type it
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
-    def flush(self) -> None: ...
-    def close(self) -> None: ...
 
 
 def _prefix(path: str, length: int) -> hashlib._Hash:  # pyright: ignore[reportPrivateUsage]

@@ -31,13 +31,15 @@ def read(path: str) -> Iterator[Record]:
 
 def last(path: str, start: int) -> Record | None:
     """The place and the time of the last whole record behind so many bytes; None where there is none."""
-    if not os.path.exists(path) or (size := os.path.getsize(path)) <= start:
-        return None
-    with open(path, "rb") as file:
-        file.seek(max(start, size - TAIL))
-        lines = file.read().rpartition(b"\n")[0].splitlines()
+    lines = _lines(path, start)
     found = _record(lines[-1]) if lines else None
     return {name: found[name] for name in ("epoch", "step", "time")} if found else None
+
+
+def tail(path: str, step: int) -> list[Record]:
+    """The last whole records, those at this step or later."""
+    found = [record for line in _lines(path, 0)[-9:] if (record := _record(line)) is not None]
+    return [record for record in found if record["step"] >= step]
 
 
 def numbers(record: Mapping[str, Any], path: str = "") -> list[tuple[str, float]]:
@@ -49,6 +51,15 @@ def numbers(record: Mapping[str, Any], path: str = "") -> list[tuple[str, float]
         elif isinstance(value, int | float):
             found.append((f"{path}{name}", value))
     return found
+
+
+def _lines(path: str, start: int) -> list[bytes]:
+    """The last whole lines behind so many bytes; the first one may be cut."""
+    if not os.path.exists(path) or (size := os.path.getsize(path)) <= start:
+        return []
+    with open(path, "rb") as file:
+        file.seek(max(start, size - TAIL))
+        return file.read().rpartition(b"\n")[0].splitlines()
 
 
 def _record(line: bytes) -> Record | None:

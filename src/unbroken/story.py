@@ -10,10 +10,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, cast
 
+from . import records
 from .console import Console, Pace, brief, duration
 from .errors import Misuse
-from .journal import Journal, Mark, Summaries
+from .journal import Journal, Mark
 from .means import Means, Number
+from .mirror import Mirror
 from .position import Position
 from .ranks import World
 from .spent import Spent, born
@@ -36,7 +38,7 @@ class Story:
         self._folder, self._epochs, self._batches, self._log_every = folder, epochs, batches, log_every
         self._console, self._pace = Console(), Pace(0.0)
         self._mirrored = summaries
-        self._summaries: Summaries | None = None
+        self._summaries: Mirror | None = None
         self._born, self._first, self.spent = born(), 0, Spent()
         self.opening: list[str] = []  # what was said before the work dir was this run's
         self._opened = False
@@ -48,7 +50,8 @@ class Story:
         self.journal.open(mark)
         self._opened = True
         if self._mirrored:
-            self._summaries = Summaries(os.path.join(self._folder, "summaries"), position.step)
+            kept = records.tail(self.journal.path, position.step)
+            self._summaries = Mirror(os.path.join(self._folder, "summaries"), position.step, kept)
 
     def close(self) -> None:
         if self._summaries:
