@@ -32,14 +32,11 @@ def page(runs: Sequence[Facts], curves: Mapping[str, list[dict[str, Any]]], made
     data = {"again": again, "runs": [_drawn(run, names[i], curves[run["folder"]]) for i, run in enumerate(runs)]}
     blob = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     reload = f'<noscript><meta http-equiv="refresh" content="{again}"></noscript>' if again else ""
-    body = "\n".join(
-        [
-            f"<header><h1>{escape(title)}</h1><p>{_when(made)}{', watched' if again else ''}</p></header>",
-            f'<section class="runs">{"".join(_card(run, name, i) for i, (run, name) in enumerate(zip(runs, names)))}</section>',  # noqa: B905, E501
-            _curves(),
-            *(_details(run, name, len(runs) > 1) for run, name in zip(runs, names, strict=True)),
-        ]
-    )
+    several = len(runs) > 1
+    cards = "".join(_card(run, names[i], i, "h2" if several else "h1") for i, run in enumerate(runs))
+    details = (_details(run, name, several) for run, name in zip(runs, names, strict=True))
+    top = f"<header>{f'<h1>{len(runs)} runs</h1>' if several else ''}<p>{_as_of(made, again)}</p></header>"
+    body = "\n".join([top, f'<section class="runs">{cards}</section>', _curves(), *details])
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -77,7 +74,7 @@ def _drawn(run: Facts, name: str, curves: list[dict[str, Any]]) -> dict[str, Any
 # ---- a run at a glance
 
 
-def _card(run: Facts, name: str, number: int) -> str:
+def _card(run: Facts, name: str, number: int, level: str) -> str:
     spent = run["time"]
     figures = [
         ("goodput", _percent(spent["goodput"]), f"{_percent(spent['goodput_clock'])} of the time on the clock"),
@@ -88,7 +85,8 @@ def _card(run: Facts, name: str, number: int) -> str:
     cells = "".join(f"<div><dt>{head}</dt><dd>{value}<small>{more}</small></dd></div>" for head, value, more in figures)
     why = f"<span>{escape(run['why'])}</span>" if run["why"] else ""
     return (
-        f'<article><h2><i class="run c{number % 8}"></i>{escape(name)}<b class="{run["state"]}">{run["state"]}</b></h2>'
+        f'<article><{level}><i class="run c{number % 8}"></i>{escape(name)}'
+        f'<b class="state {run["state"]}">{run["state"]}</b></{level}>'
         f'<p class="place">{_place(run)}{why}</p><dl class="figures">{cells}</dl>{_bar(spent)}</article>'
     )
 
@@ -249,6 +247,11 @@ def _percent(share: float | None) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _as_of(made: str, again: int) -> str:
+    watched = f"; looked at again every {again} s, as long as `report --watch` runs" if again else ""
+    return f"The story of a run, as of {_when(made)} UTC{watched}"
 
 
 def _when(moment: str) -> str:

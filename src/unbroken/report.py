@@ -145,7 +145,9 @@ def _machine(environment: Mapping[str, Any]) -> str:
         return ""
     processes = environment.get("processes", 1)
     many = f"{processes} processes, " if processes != 1 else ""
-    kind = environment.get("gpu") or f"{environment.get('machine', '?')} CPU, {environment.get('threads', '?')} threads"
+    threads = environment.get("threads", 1)
+    cores = f"{environment.get('machine', '?')} CPU, {threads} thread{'' if threads == 1 else 's'}"
+    kind = environment.get("gpu") or cores
     return f"{many}{kind}"
 
 
