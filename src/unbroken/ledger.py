@@ -127,8 +127,9 @@ def _step(seen: list[Times], mean: float | None) -> float | None:
 
 
 def _restart(age: float, first: Times, step: float | None) -> float:
-    """What the first record leaves after its steps and stalls; at least until the loop began."""
-    return min(max(age, _work(first) - (step or 0.0) * first["steps"]), _work(first))
+    """What the first record leaves after its steps and stalls; at least until the loop began, and no longer than that
+    where nothing tells what a step takes."""
+    return min(age if step is None else max(age, _work(first) - step * first["steps"]), _work(first))
 
 
 def _fates(sessions: Sequence[Session], steps: list[int], saved: int | None) -> list[tuple[int, int, int]]:

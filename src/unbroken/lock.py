@@ -143,6 +143,7 @@ def holder(path: str) -> Holder | None:
     """Who stands in a lock file; None when nobody does, or when it cannot be read."""
     try:
         told = Holder(**json.loads(Path(path).read_text(encoding="utf-8")))
+        datetime.fromisoformat(told.since)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return told if type(told.pid) is int and 0 < told.pid < 1 << 31 else None
