@@ -53,8 +53,8 @@
 
   function logTicks(low, high) {
     const found = [], every = Math.max(1, Math.ceil((high - low) / 4));
-    for (let p = Math.ceil(low - 1e-9); p <= high + 1e-9; p += every) found.push(p);
-    return found.length > 1 ? found : ticks(low, high, 3);
+    for (let p = Math.ceil(low - 1e-9); p <= high + 1e-9; p += every) found.push(10 ** p);
+    return found.length > 1 ? found : ticks(10 ** low, 10 ** high, 4).filter((value) => value > 0);
   }
 
   const short = (value) => {
@@ -116,8 +116,8 @@
   }
 
   function axes(svg, scale, log) {
-    for (const y of log ? logTicks(scale.low, scale.high) : ticks(scale.low, scale.high, 4)) {
-      const value = log ? 10 ** y : y, py = scale.y(value);
+    for (const value of log ? logTicks(scale.low, scale.high) : ticks(scale.low, scale.high, 4)) {
+      const py = scale.y(value);
       made("line", { class: "grid", x1: BOX.left, x2: W - BOX.right, y1: py, y2: py }, svg);
       made("text", { x: BOX.left - 7, y: py + 4, "text-anchor": "end" }, svg, short(value));
     }

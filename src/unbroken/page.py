@@ -114,7 +114,7 @@ def _ends(run: Facts) -> str:
 def _stall(spent: Facts) -> str:
     if spent["stall"] is None:
         return "no save is recorded"
-    return f"{told(spent['stall'])} of standing still for each"
+    return f"{told(spent['stall'])} of stall each"
 
 
 def _bar(spent: Facts) -> str:
@@ -198,7 +198,7 @@ def _gone(session: Facts) -> str:
 
 def _notes(sessions: Sequence[Facts]) -> str:
     rows = [[str(each["number"]), escape(line)] for each in sessions for line in each["notes"]]
-    return _table(["session", "what its start said"], rows, left=(1,)) if rows else ""
+    return _table(["session", "what its start said"], rows, left=(0, 1)) if rows else ""
 
 
 def _numbers(numbers: Mapping[str, Facts]) -> str:
@@ -250,8 +250,9 @@ def _count(number: int, what: str) -> str:
 
 
 def _as_of(made: str, again: int) -> str:
+    """When the page was made."""
     watched = f"; looked at again every {again} s, as long as `report --watch` runs" if again else ""
-    return f"The story of a run, as of {_when(made)} UTC{watched}"
+    return f"As of {_when(made)} UTC{watched}"
 
 
 def _when(moment: str) -> str:
