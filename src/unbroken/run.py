@@ -81,15 +81,15 @@ class Run:
         for name, (number, least) in {**numbers, "virtual_ranks": (virtual_ranks, 0)}.items():
             if not number >= least:
                 raise Misuse(f"{name} {number}: at least {least}")
-        self.shelf, self.feed, self.epochs, self.seed = Shelf(work_dir), feed, epochs, seed
+        self.shelf, self.feed, self.epochs, self.seed, self.position = Shelf(work_dir), feed, epochs, seed, Position()
         self._facts = {"seed": seed, **feed.facts(), **({"virtual_ranks": virtual_ranks} if virtual_ranks else {})}
         self.settings = drift.joined(settings or {}, self._facts)
         self.world, self._virtual, self._patience = ranks.World(), virtual_ranks, patience
-        self.position = Position()
         self._resume, self._init_from = None if resume is None else os.fspath(resume), init_from
         self._free, self._allow, self._explain, self._stops = free, allow, explain, stop or Stop()
-        self._story = Story(self.shelf.folder, epochs, feed.batches, log_every, summaries)
-        self._writer = Writer(self.shelf, save or Every(), snapshots or Keep(), self.say, self._story.settle)
+        keep = snapshots or Keep()
+        self._story = Story(self.shelf.folder, epochs, feed.batches, log_every, summaries, keep=keep)
+        self._writer = Writer(self.shelf, save or Every(), keep, self.say, self._story.settle)
         self._parts: dict[str, state.Stateful] = {}
         self._found: Found | None = None
         self._epoch: Epoch | None = None
@@ -166,8 +166,7 @@ class Run:
         if not self._entered or self._begun:
             raise Misuse("a run is looped over once, and inside its with block")
         if self._explain:
-            for line in explain.fit(self._parts, self._found, self._init_from, self._changes):
-                self.say(line)
+            self.say(*explain.fit(self._parts, self._found, self._init_from, self._changes))
             return iter(())
         if not self.finished:
             self._begin()
@@ -235,7 +234,7 @@ class Run:
         self._team.check(self._parts)
         lines = self.world.each(partial(resume.start, self._parts, self._found, self._init_from))
         if self._found is not None:
-            self._story.means.load_state_dict(self._found.tree["means"])
+            self._story.load_state_dict(self._found.tree)
         self._between.led(partial(self._possess, self._found, lines))
         self._begun, self._found = True, None  # what was found is as large as the model: not kept beside it
         self._strays = Strays(self._parts)
@@ -249,6 +248,7 @@ class Run:
             mark = history.possess(self.shelf, found, self._resume is not None, self._record.sessions, self.say)
             self._story.open(mark, self.position)
             self._between.begin(self.position, self.epochs, there)
+            self._story.best.settle(self.shelf, self.position, self.say)
             told = {"epochs": self.epochs, "batches": self.feed.batches, "said": [*self._story.opening, *lines]}
             clock = {"cut": self._story.journal.cut, "time": self._story.clock(self.position)}
             self._record.begin(self._resume, found, self._told, **told, **clock)

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from . import records
+from .best import Best
 from .console import Console, Pace, brief, duration
 from .errors import Misuse
 from .journal import Journal, Mark
+from .keep import Keep
 from .means import Means, Number
 from .mirror import Mirror
 from .position import Position
@@ -32,8 +34,10 @@ class Story:
 
     world = World()
 
-    def __init__(self, folder: str, epochs: int, batches: int, log_every: int, summaries: bool) -> None:
-        self.means = Means()
+    def __init__(
+        self, folder: str, epochs: int, batches: int, log_every: int, summaries: bool, *, keep: Keep | None = None
+    ) -> None:
+        self.means, self.best, self.better = Means(), Best(keep or Keep()), False
         self.journal = Journal(os.path.join(folder, "journal.jsonl"))
         self._folder, self._epochs, self._batches, self._log_every = folder, epochs, batches, log_every
         self._console, self._pace = Console(), Pace(0.0)
@@ -58,6 +62,15 @@ class Story:
             self._summaries.close()
         self.journal.close()
         self._console.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What of the story is part of a state: the means so far, and the best epoch."""
+        return {"means": self.means.state_dict(), **self.best.state_dict()}
+
+    def load_state_dict(self, tree: Mapping[str, Any]) -> None:
+        """Go on with the story of a state."""
+        self.means.load_state_dict(tree["means"])
+        self.best.load_state_dict(tree)
 
     def say(self, line: str) -> None:
         """Print a line, and write it to train.log."""
@@ -94,8 +107,11 @@ class Story:
         self.take_in()
         record = self.means.epoch()
         self.means = Means()
+        self.better = self.best.offer(record, position.epoch)
         self._write("epoch", position, record, {"seconds": seconds})
         self.say(f"epoch {position.epoch}/{self._epochs}  {brief(_headline(record))}  {seconds:.1f} s")
+        for warning in self.best.warnings():
+            self.say(warning)
 
     def mark(self) -> Mark:
         """What a checkpoint stores to vouch for all that was told. Raises OSError when the disk does not take it."""
