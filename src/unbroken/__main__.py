@@ -1,4 +1,4 @@
-"""python -m unbroken list|report|show|verify|diff|join|split|prove|plan: states, stories, proofs, plans
+"""python -m unbroken list|show|verify|diff|join|split|report|prove|plan: states, stories, proofs
 
 Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list`, `report`, `show` and
 `plan` import no torch.

@@ -1,4 +1,4 @@
-"""Every number of a journal as a curve over steps, thinned so that a page can hold it and no peak is lost"""
+"""Every number of a journal as a curve over steps, thinned so that a page can hold it, peaks and all"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time of a run went: training that counts, work that was lost, starts, stalls, last saves, standing still
+"""Where the time of a run went: training that counts, work that was lost, starts, stalls, ends, away
 
 A record of the journal belongs to the last session that began at the step which it counts from: an earlier one that
 began there has no record left, since the journal was cut back to there. What a session has done beyond the place where

@@ -1,4 +1,4 @@
-"""The page of `report`: one HTML file, its tables made here, its curves drawn by chart.js, nothing from elsewhere"""
+"""The page of `report`: one HTML file; tables are made here, chart.js draws the curves"""
 
 from __future__ import annotations
 

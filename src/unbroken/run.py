@@ -166,7 +166,8 @@ class Run:
         if not self._entered or self._begun:
             raise Misuse("a run is looped over once, and inside its with block")
         if self._explain:
-            self.say(*explain.fit(self._parts, self._found, self._init_from, self._changes))
+            for line in explain.fit(self._parts, self._found, self._init_from, self._changes):
+                self.say(line)  # one by one: it may end with an error
             return iter(())
         if not self.finished:
             self._begin()
@@ -249,9 +250,7 @@ class Run:
             self._story.open(mark, self.position)
             self._between.begin(self.position, self.epochs, there)
             self._story.best.settle(self.shelf, self.position, self.say)
-            told = {"epochs": self.epochs, "batches": self.feed.batches, "said": [*self._story.opening, *lines]}
-            clock = {"cut": self._story.journal.cut, "time": self._story.clock(self.position)}
-            self._record.begin(self._resume, found, self._told, **told, **clock)
+            self._record.begin(self._resume, found, self._told, **self._story.opening(lines, self.position))
         except OSError as reason:
             raise Unwritable(f"the work dir {self.shelf.folder} cannot be written: {reason}") from reason
 

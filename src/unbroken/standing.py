@@ -1,4 +1,4 @@
-"""Where a run stands: running, stopped, finished or damaged, how far it is, and how long it has still to go"""
+"""Where a run stands: running, stopped, finished or damaged; how far it is and how long it still takes"""
 
 from __future__ import annotations
 

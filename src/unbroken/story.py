@@ -44,7 +44,7 @@ class Story:
         self._mirrored = summaries
         self._summaries: Mirror | None = None
         self._born, self._first, self.spent = born(), 0, Spent()
-        self.opening: list[str] = []  # what was said before the work dir was this run's
+        self._said: list[str] = []  # what was said before the work dir was this run's
         self._opened = False
 
     def open(self, mark: Mark | None, position: Position) -> None:
@@ -77,7 +77,7 @@ class Story:
         if self.world.lead:
             self._console.say(line)
             if not self._opened:
-                self.opening.append(line)
+                self._said.append(line)
 
     def log(self, values: Mapping[str, Number], named: Mapping[str, Any]) -> None:
         """Take what the loop measured. Raises Misuse for a name that a record uses itself."""
@@ -125,6 +125,12 @@ class Story:
         self.journal.sync()
         if (mirror := self._summaries) is not None:  # the loop may give it up meanwhile
             mirror.flush()
+
+    def opening(self, lines: list[str], position: Position) -> dict[str, Any]:
+        """What run.json tells of this session beside its state: what it is to do, what was said before it and by now
+        with these lines, what the journal threw away, and when."""
+        goal = {"epochs": self._epochs, "batches": self._batches, "said": [*self._said, *lines]}
+        return {**goal, "cut": self.journal.cut, "time": self.clock(position)}
 
     def clock(self, position: Position) -> dict[str, float]:
         """The time, and what this session has spent by now."""
