@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import checkpoint, listing, lock, state
+from . import checkpoint, listing, lock, sessions, state
 from .disk import free, link, made, remove, sync, sync_folder
-from .errors import Damaged, Error, Foreign, Hostile, Unreadable, Unwritable
+from .errors import Damaged, Error, Foreign, Hostile, Unwritable
 from .places import SNAPSHOT, TEMPORARY, Places
 from .position import Position
 from .sweep import Sweep
 
+WISHED = "which was asked for"
 UNUSABLE = (Damaged, Foreign, Hostile)  # but not Unreadable: a missing permission is no reason to move a file
 
 
@@ -33,6 +34,11 @@ class Found:
     tree: dict[str, Any]
     why: str = "the newest whole state"
     rejected: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def wished(self) -> bool:
+        """Whether somebody named it."""
+        return self.why == WISHED
 
     @property
     def position(self) -> Position:
@@ -140,19 +146,7 @@ class Shelf(Places):
 
     def read_record(self) -> dict[str, Any] | None:
         """run.json, or None before the run was born."""
-        if not os.path.lexists(self.record):
-            return None
-        try:
-            with open(self.record, encoding="utf-8") as file:
-                record = json.load(file)
-            sessions = [dict(session) for session in record["sessions"]]
-            for session in sessions:
-                _ = session["resume"], session["state"], session["began"], dict(session["ended"] or {})
-        except OSError as reason:
-            raise Unreadable(f"{self.record} cannot be read: {reason.strerror}") from reason
-        except (ValueError, KeyError, TypeError, RecursionError) as reason:
-            raise Damaged(f"{self.record} is damaged ({reason}); move it away, the states do not need it") from reason
-        return {**record, "sessions": sessions}
+        return sessions.read(self.record)
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Replace run.json as a whole."""
