@@ -1,19 +1,18 @@
 """Grasps that hold: the command that makes the data set and tells what is in it
 
-python -m perpart.grasps make --out DIR --grasps 2400 --seed 0 --jobs 2
+python -m perpart.grasps make --out DIR --grasps 10000 --seed 0 --jobs 2
 python -m perpart.grasps describe [--data DIR]
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
 
 from perpart.data import things
-from perpart.data.graspset import SPLITS, WIDTHS, GraspSet, save
+from perpart.data.graspset import SPLITS, GraspSet
 from perpart.data.kinds import load
 from perpart.errors import told
 from perpart.grasps import making
@@ -22,37 +21,25 @@ from perpart.grasps import making
 def make(
     out: Path,
     *,
-    grasps: int = 2400,
+    grasps: int = 10000,
     seed: int = 0,
     jobs: int = 1,
-    instances: int = 3,
+    instances: int = 6,
     categories: tuple[str, ...] = (),
     rounds: int = 4,
 ) -> None:
-    """Make a data set of grasps that hold.
+    """Make a data set of grasps that hold. Killed or stopped, the same command continues, to the same bytes.
 
     Args:
-        out: the folder to write grasps.npz and grasps.json into.
-        grasps: how many to look for; where an object is hard to hold there will be fewer, and it is said.
+        out: the folder to write grasps.npz and grasps.json into; until then, what is finished is kept in its `making`.
+        grasps: how many; what some objects lack others make up for, and if it cannot be had, it is said.
         seed: draws everything; the same seed gives the same bytes, whatever the number of jobs.
         jobs: processes.
         instances: objects of each category; the last one of a category that is not held out is for validation.
         categories: which categories; all of them if none is named.
-        rounds: after so many rounds of 112 tries an object is left with what it has.
+        rounds: after so many rounds of 112 tries an object is left, for this turn, with what it has.
     """
-    plan = making.plan(categories, instances, grasps, seed)
-    catches = making.run(plan, rounds, seed, jobs)
-    command = f"python -m perpart.grasps make --out DIR --grasps {grasps} --seed {seed} --instances {instances}"
-    command += f" --rounds {rounds}" + "".join(f" --categories {' '.join(categories)}" if categories else "")
-    graspset = GraspSet(
-        tuple((task.category, task.seed) for task in plan),
-        tuple(task.split for task in plan),
-        np.repeat(np.arange(len(plan)), [len(catch.kinds) for catch in catches]).astype(np.int32),
-        *(_stack(catches, name, width) for name, width in list(WIDTHS.items())[:3]),
-        kind=np.array([kind for catch in catches for kind in catch.kinds], dtype=np.int16),
-        quality=_stack(catches, "quality", WIDTHS["quality"]),
-    )
-    save(graspset, out, {"command": command} | making.account(catches))
+    making.make(out, making.Wish(grasps, seed, instances, categories, rounds), jobs)
     describe(out)
 
 
@@ -81,11 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told():
         tyro.extras.subcommand_cli_from_dict({"make": make, "describe": describe}, args=arguments)
-
-
-def _stack(catches: Sequence[Any], name: str, width: tuple[int, ...]) -> np.ndarray:
-    rows = [row for catch in catches for row in getattr(catch, name)]
-    return np.array(rows, dtype=np.float32).reshape(-1, *width)
 
 
 if __name__ == "__main__":

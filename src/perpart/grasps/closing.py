@@ -122,9 +122,7 @@ def _room(field: Field, spots: np.ndarray, width: np.ndarray, way: np.ndarray) -
     normal, thick = spots[:, None, 3:], width[:, None, None]
     middle = spots[:, None, :3] - 0.5 * thick * normal
     places = [middle - behind * way for behind in BEHIND]
-    places += [
-        middle + side * (0.5 * thick + BESIDE) * normal - behind * way for side in (1, -1) for behind in LANES
-    ]
+    places += [middle + side * (0.5 * thick + BESIDE) * normal - behind * way for side in (1, -1) for behind in LANES]
     far = field.distance(np.stack(places).reshape(-1, 3))[0].reshape(len(places), *way.shape[:2])
     return np.minimum(far[: len(BEHIND)].min(0), ROOM / BESIDE * far[len(BEHIND) :].min(0))
 
