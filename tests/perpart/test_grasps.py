@@ -13,7 +13,7 @@ from perpart.anatomy import LIMITS
 from perpart.data import graspset
 from perpart.errors import Mistake
 from perpart.grasps import __main__ as grasps
-from perpart.grasps import filters, making
+from perpart.grasps import filters, plan
 from perpart.hands import Hands
 from perpart.objects import field
 
@@ -41,7 +41,7 @@ def test_the_six_held_out_categories_are_seen_in_the_test_only(shipped):
         name: {shipped.objects[i][0] for i in np.unique(shipped.object_of[shipped.of(name)])}
         for name in graspset.SPLITS
     }
-    assert in_split["test"] == set(making.HELD_OUT)
+    assert in_split["test"] == set(plan.HELD_OUT)
     assert not in_split["test"] & (in_split["train"] | in_split["valid"])
     assert sum(len(shipped.of(name)) for name in graspset.SPLITS) == len(shipped)
 

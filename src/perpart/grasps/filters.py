@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy.optimize import nnls
 from scipy.spatial import ConvexHull, KDTree
 
 from perpart import hand
@@ -101,7 +102,15 @@ def _measure(wrenches: Float[np.ndarray, "n 6"]) -> float:
     """The radius of the largest ball about the origin inside the wrenches' hull; zero if the origin is outside."""
     if len(wrenches) < 7 or np.linalg.matrix_rank(wrenches, tol=1e-6) < 6:
         return 0.0
+    if not _around(wrenches):
+        return 0.0
     return max(0.0, -float(ConvexHull(wrenches, qhull_options="QJ").equations[:, -1].max()))
+
+
+def _around(wrenches: Float[np.ndarray, "n 6"]) -> bool:
+    """Whether the origin is a mean of the wrenches, with weights: quick to say, and where not, no hull is needed."""
+    rows = np.concatenate([wrenches.T, np.ones((1, len(wrenches)))])
+    return nnls(rows, np.array([0.0] * 6 + [1.0]))[1] < 1e-9
 
 
 def _contacts(field: Field, one: Hands) -> tuple[np.ndarray, np.ndarray]:

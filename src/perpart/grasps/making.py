@@ -151,7 +151,7 @@ class _Session:
 
     def _account(self) -> None:
         """How this sitting went, and how the whole did."""
-        have, tries = self._have(), int(sum(catch.tried.sum() for catch in self.catches))
+        have, tries = self._have(), sum(catch.reasons.total() for catch in self.catches)
         if have < self.wish.grasps:
             self._say(f"only {have} of {self.wish.grasps} grasps could be had: no object gives more within its share")
         seconds = time.monotonic() - self.start

@@ -75,7 +75,7 @@ def take(path: Path, of: dict[str, Any]) -> Catch:
         arrays = {name: file[name] for name in file.files}
     said = json.loads(arrays["said"].tobytes())
     if said["of"] != of:
-        raise Torn("it belongs to another making")
+        raise Torn("it belongs to something else")
     return Catch(
         kinds=arrays["kinds"].tolist(),
         quality=[tuple(row) for row in arrays["quality"].tolist()],

@@ -55,16 +55,16 @@ def search(category: str, seed: int, wanted: int, rounds: int, draw: int, *befor
     """Look for `wanted` grasps on the object (category, seed), for at most so many rounds of 112 tries; with what was
     caught before, for what is lacking, with other random numbers."""
     catch = deepcopy(before[0]) if before else Catch()
-    tried, caught = catch.tried.sum(), len(catch.kinds)
+    tried, caught = catch.reasons.total(), len(catch.kinds)
     rng = np.random.default_rng([draw, zlib.crc32(category.encode()), seed, len(catch.turns)])
     place = _Place(category, seed, rng)
     for _ in range(rounds):
         kinds = _kinds(catch.tried, np.bincount(catch.kinds, minlength=len(NAMES)), wanted, rng)
         np.add.at(catch.tried, kinds, 1)
         _round(place, kinds, wanted, rng, catch)
-        if len(catch.kinds) >= wanted or _hopeless(len(catch.kinds) - caught, catch.tried.sum() - tried):
+        if len(catch.kinds) >= wanted or _hopeless(len(catch.kinds) - caught, catch.reasons.total() - tried):
             break
-    catch.turns.append((int(catch.tried.sum() - tried), len(catch.kinds) - caught))
+    catch.turns.append((catch.reasons.total() - tried, len(catch.kinds) - caught))
     return catch
 
 
