@@ -1,7 +1,6 @@
 """Pre-shapes: how a hand opens before it grasps, which way it comes, and how far each joint may close
 
-Fourteen types of the human grasp taxonomy. In the shipped grasps thirteen appear: no lateral pinch passed the
-filters, which ask for three touching links. All angles here are degrees. `approach` is the way the hand travels,
+Fourteen types of the human grasp taxonomy. All angles here are degrees. `approach` is the way the hand travels,
 in the palm's frame (see `hand`).
 """
 
@@ -27,7 +26,8 @@ class Preshape:
 
     `thumb` = palmar abduction, radial abduction, CMC flexion, MCP, IP; `bend` = MCP and PIP of the fingers in use
     when open; `close` = how far these two may travel; `rest` = MCP and PIP of the other fingers. With `precise`
-    the fingertips meet at a point under the surface; otherwise the palm goes on until something touches.
+    the fingertips meet the thumb's at a point under the surface, or with `side` the index finger's middle bone does;
+    otherwise the palm goes on until something touches.
     """
 
     thumb: tuple[float, float, float, float, float]

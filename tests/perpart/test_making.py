@@ -74,9 +74,9 @@ def test_killed_at_every_file_it_writes_it_ends_with_the_same_bytes(whole, tmp_p
     left = tmp_path / making.LEFT
     deaths = {
         (1, False, "before the terms"): lambda: not (left / "terms.json").exists(),
-        (1, True, "after the terms"): lambda: (left / "terms.json").exists(),
-        (1, True, "after the apple"): lambda: (left / "1" / "apple-0.piece").exists(),
-        (1, False, "before the plate"): lambda: (left / "1" / "plate-0.piece.part").exists(),
+        (1, True, "after the terms"): (left / "terms.json").exists,
+        (1, True, "after the apple"): (left / "1" / "apple-0.piece").exists,
+        (1, False, "before the plate"): (left / "1" / "plate-0.piece.part").exists,
         (2, False, "before the second turn's apple"): lambda: not (left / "2" / "apple-0.piece").exists(),
         (2, True, "between the two files"): lambda: (tmp_path / "grasps.npz").exists() and not same_json(),
         (2, True, "before it cleans up"): lambda: same_json() and left.exists(),
@@ -115,7 +115,7 @@ def test_stopped_and_killed_in_two_processes_it_ends_with_the_same_bytes(whole, 
     _wait_for(first)
     crew = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
     killed.kill()
-    killed.wait()
+    killed.communicate()
     _wait_until(lambda: not any(_works(pid) for pid in crew))  # they do not work on for nobody
 
     done = subprocess.run(command, capture_output=True, text=True, check=True)

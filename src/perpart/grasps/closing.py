@@ -16,6 +16,7 @@ SINK = 0.0006  # m: how deep a closing link presses in, as soft flesh does
 STEPS, HALVINGS = 20, 5
 WAYS = 8  # to come in from, per spot
 BEHIND, ROOM = (0.04, 0.07, 0.1), 0.025  # m: a pinching hand wants this much room so far behind its fingertips
+LEVER = 0.15  # m of room that a metre from the middle outweighs
 LANES, BESIDE = (0.0, 0.03, 0.06), 0.012  # m: and beside them, so far behind, a digit's breadth
 CLOSED, OFF = np.linspace(0, 0.9, 7), 0.01  # shares of the travel; m off that weigh as much as a right angle astray
 EARLY = 0.3  # of its travel: so much before it holds, a precise hand comes in
@@ -106,14 +107,16 @@ def _precise(field: Field, tries: Tries, angles: np.ndarray, rng: np.random.Gene
 
 
 def _reachable(field: Field, spots: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per try the point with the most room behind it for a hand, the way in from there, the thickness under it."""
+    """Per try the point that has room behind it for a hand and is not far from the middle, where the object would turn
+    between two fingertips; the way in from there, and the thickness under it."""
     n, choices, ways = *spots.shape[:2], WAYS
     flat = spots.reshape(-1, 6)
     width = _width(field, flat, rng)
     way = rng.standard_normal((len(flat), ways, 3))
     way = _unit(way - (way * flat[:, None, 3:]).sum(-1, keepdims=True) * flat[:, None, 3:])
-    room = _room(field, flat, width, way).reshape(n, choices * ways)
-    best = np.minimum(room, ROOM).argmax(1) + np.arange(n) * choices * ways  # enough is enough: the first such
+    lever = np.linalg.norm(flat[:, :3] - 0.5 * width[:, None] * flat[:, 3:], axis=-1)
+    worth = np.minimum(_room(field, flat, width, way), ROOM) - LEVER * lever[:, None]  # enough room is enough
+    best = worth.reshape(n, choices * ways).argmax(1) + np.arange(n) * choices * ways
     return flat[best // ways], way.reshape(-1, 3)[best], width[best // ways]
 
 

@@ -22,7 +22,7 @@ from perpart.objects.field import build
 from perpart.preshapes import NAMES
 
 ROUND = 112  # tries at a time
-CHOICES = 12  # places to choose from per try
+CHOICES = 6  # places to choose from per try
 FEW, RATE, PATIENCE = 4, 0.02, 280  # grasps; grasps per try; tries
 POOL = 4096  # surface points to come in at
 NEIGHBOURHOOD = 0.05  # m: within this the object's long side is looked for
