@@ -1,6 +1,6 @@
 """Making a set: really killed, really continued, to the same bytes
 
-The long form, 200 grasps killed five times at any moment: `python -m tests.perpart.slain --grasps 200 --kills 5`.
+The long form, 200 grasps killed five times at any moment: `python -m tests.whole.making --grasps 200 --kills 5`.
 """
 
 import json
