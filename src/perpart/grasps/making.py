@@ -171,13 +171,16 @@ def gather(things: Sequence[plan.Thing], catches: Sequence[Catch]) -> GraspSet:
         tuple(thing.split for thing in things),
         np.repeat(np.arange(len(things)), [len(catch.kinds) for catch in catches]).astype(np.int32),
         kind=np.array([kind for catch in catches for kind in catch.kinds], dtype=np.int16),
-        **{name: _stack(catches, name, width) for name, width in WIDTHS.items()},
+        angles=_stack(catches, "angles"),
+        root=_stack(catches, "root"),
+        bones=_stack(catches, "bones"),
+        quality=_stack(catches, "quality"),
     )
 
 
-def _stack(catches: Sequence[Catch], name: str, width: tuple[int, ...]) -> np.ndarray:
+def _stack(catches: Sequence[Catch], name: str) -> np.ndarray:
     rows = [row for catch in catches for row in getattr(catch, name)]
-    return np.array(rows, dtype=np.float32).reshape(-1, *width)
+    return np.array(rows, dtype=np.float32).reshape(-1, *WIDTHS[name])
 
 
 def _commit(out: Path, folder: Path, whole: GraspSet, said: dict) -> None:

@@ -53,15 +53,15 @@ def move(source: Path, target: Path) -> None:
 def keep(path: Path, catch: Catch, of: dict[str, Any]) -> None:
     """Store what was found on one object; `of` says which, in which turn of which making."""
     said = {"of": of, "reasons": catch.reasons, "turns": catch.turns}
-    raw = io.BytesIO()
-    np.savez(
-        raw,
-        said=np.frombuffer(json.dumps(said, sort_keys=True).encode(), dtype=np.uint8),
-        kinds=np.array(catch.kinds, dtype=np.int64),
-        quality=np.array(catch.quality, dtype=np.float64).reshape(-1, FIGURES),
-        tried=catch.tried,
+    arrays = {
+        "said": np.frombuffer(json.dumps(said, sort_keys=True).encode(), dtype=np.uint8),
+        "kinds": np.array(catch.kinds, dtype=np.int64),
+        "quality": np.array(catch.quality, dtype=np.float64).reshape(-1, FIGURES),
+        "tried": catch.tried,
         **{name: np.array(getattr(catch, name), dtype=np.float32) for name in SINGLE},
-    )
+    }
+    raw = io.BytesIO()
+    np.savez(raw, allow_pickle=False, **arrays)
     content = raw.getvalue()
     write(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
