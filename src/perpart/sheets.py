@@ -15,11 +15,10 @@ COLOURS = 192  # of the palette: shading stays smooth, and the file a third of i
 
 def trimmed(image: Float[np.ndarray, "high wide 3"], margin: int = 4) -> Float[np.ndarray, "high wide 3"]:
     """The picture without its white borders."""
-    seen = (image < 0.999).any(axis=2)
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    return image[
-        max(rows[0] - margin, 0) : rows[-1] + margin + 1, max(columns[0] - margin, 0) : columns[-1] + margin + 1
-    ]
+    seen = np.pad((image < 0.999).any(axis=2), margin)
+    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), constant_values=1.0)
+    rows, columns = (np.flatnonzero(np.logical_or.reduce(seen, axis=axis)) for axis in (1, 0))
+    return padded[rows[0] - margin : rows[-1] + margin + 1, columns[0] - margin : columns[-1] + margin + 1]
 
 
 def beside(images: list[np.ndarray]) -> np.ndarray:
@@ -33,7 +32,7 @@ def beside(images: list[np.ndarray]) -> np.ndarray:
 
 
 def sheet(
-    path: Path, cells: Sequence[tuple[np.ndarray, str]], columns: int, title: str, shape: float = 1.0, lines: int = 2
+    path: Path, cells: Sequence[tuple[np.ndarray, str]], columns: int, title: str, *, shape: float = 1.0, lines: int = 2
 ) -> None:
     """Write pictures [high, wide, 3] (sRGB in [0, 1]) with captions of so many lines, row by row; `shape` is a cell's
     height over its width. The same cells give the same bytes."""

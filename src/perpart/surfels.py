@@ -1,7 +1,7 @@
 """Points all over a posed hand, exactly on its surface, with normals and the part that each belongs to
 
-A round cone's surface is where the balls that slide along it are left: on the side the normal leans towards the thin end by
-the taper, and each end ball shows the rest of itself. No mesh stands between the hand and its points.
+Along the side of a round cone the normal leans towards the thin end by the taper; each end ball shows the rest of
+itself. No mesh stands between the hand and its points.
 """
 
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ def surfels(posed: hand.Posed, spacing: float) -> Surfels:
 
 
 def _double(posed: hand.Posed) -> hand.Posed:
-    ends = (posed.frames, posed.a, posed.b, posed.ra, posed.rb)
-    return hand.Posed(*(end.double() for end in ends), posed.part)
+    frames, a, b, ra, rb = (end.double() for end in (posed.frames, posed.a, posed.b, posed.ra, posed.rb))
+    return hand.Posed(frames, a, b, ra, rb, posed.part)
 
 
 def _cone(a: np.ndarray, b: np.ndarray, ra: float, rb: float, spacing: float) -> Float[np.ndarray, "n 6"]:

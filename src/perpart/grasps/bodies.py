@@ -44,14 +44,16 @@ class Shared:
 
 @dataclass(frozen=True)
 class Near:
-    """The object's surface near a hand: points (m) with normals, and how far (m) each part is from them."""
+    """The object's surface near a hand: points (m), how far (m) each part is from them, and the unit vector away from
+    it: the normal of a contact there. An edge has no normal of its own, a finger has one everywhere."""
 
-    points: Float[np.ndarray, "n 6"]
+    points: Float[np.ndarray, "n 3"]
     gap: Float[np.ndarray, "n 16"]
+    away: Float[np.ndarray, "n 16 3"]
 
     def touching(self, within: float) -> np.ndarray:
         """Which parts [16] are so near."""
-        return (self.gap < within).any(axis=0)
+        return self.gap.min(axis=0, initial=np.inf) < within
 
 
 class Body:
@@ -62,9 +64,9 @@ class Body:
         self.solid = Manifold(Mesh(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32)))
 
     @cached_property
-    def points(self) -> Float[np.ndarray, "n 6"]:
-        """Points on the surface, with normals."""
-        return cover(self.mesh, int(self.mesh.area / SPACING**2))
+    def points(self) -> Float[np.ndarray, "n 3"]:
+        """Points all over the surface."""
+        return cover(self.mesh, int(self.mesh.area / SPACING**2))[:, :3]
 
     @cached_property
     def reach(self) -> float:
@@ -76,7 +78,8 @@ class Body:
         centres, radii = (ends.reshape(-1, *ends.shape[3:]) for ends in one.balls(25))
         found = self._points_tree.query_ball_point(centres, radii + NEAR)
         points = self.points[np.unique(np.concatenate([np.asarray(some, dtype=np.int64) for some in found]))]
-        return Near(points, _gap(one.posed, points[:, :3]))
+        gap, away = hand.distance(one.posed, torch.as_tensor(points[None]))
+        return Near(points, gap[0].numpy(), away[0].numpy())
 
     def shared(self, one: Hands) -> Shared:
         """Cut out what the hand has in common with the object."""
@@ -84,8 +87,8 @@ class Body:
         if common.is_empty():
             return Shared(0.0, 0.0, 0.0)
         corners = common.refine_to_length(FINE).to_mesh().vert_properties[:, :3].astype(np.float64)
-        into_hand = -_gap(one.posed, corners).min(axis=1)
-        return Shared(float(common.volume()), float(self.away(corners).max()), float(into_hand.max()))
+        into_hand = -hand.distance(one.posed, torch.as_tensor(corners[None]))[0].min()
+        return Shared(float(common.volume()), float(self.away(corners).max()), float(into_hand))
 
     def away(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
         """Distance (m) to the surface, whichever side: to the triangles of the nearest surface points, exactly."""
@@ -97,7 +100,7 @@ class Body:
 
     @cached_property
     def _points_tree(self) -> KDTree:
-        return KDTree(self.points[:, :3])
+        return KDTree(self.points)
 
     @cached_property
     def _faces(self) -> Int[np.ndarray, "n"]:
@@ -116,7 +119,3 @@ def flesh(posed: hand.Posed) -> Manifold:
 def _cone(a: np.ndarray, b: np.ndarray, ra: float, rb: float) -> Manifold:
     balls = [Manifold.sphere(float(radius), FACETS).translate(tuple(at)) for at, radius in ((a, ra), (b, rb))]
     return Manifold.batch_hull(balls)
-
-
-def _gap(posed: hand.Posed, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 16"]:
-    return hand.distance(posed, torch.as_tensor(points[None]))[0][0].numpy()

@@ -78,7 +78,7 @@ def _quality(numbers: dict[str, Any]) -> str:
     ]
     return "\n\n".join([
         "## How good the grasps are",
-        "Depth and volume: what the hand has in common with the object. Epsilon: the smallest wrench that the contacts "
+        "Depth and volume: of what hand and object have in common. Epsilon: the smallest wrench that the contacts "
         "cannot resist. Shift and turn: how far the object moved while gravity pulled in six directions.",
         _table(("figure", *SPREAD), rows),
     ])  # fmt: skip
@@ -93,8 +93,8 @@ def _contact(numbers: dict[str, Any]) -> str:
         measured += f" drawn from the {numbers['grasps']} (seed 0)"
     return "\n\n".join([
         "## What touches",
-        f"Measured {measured}: a part touches where its contact is at least {measures.variety.TOUCH} (a gap of 6 mm), on "
-        f"{measures.POINTS} points of the object. Areas in cm², over the grasps in which the part touches at all."
+        f"Measured {measured}: a part touches where its contact is at least {measures.variety.TOUCH} (a gap of 6 mm), "
+        f"on {measures.POINTS} points of the object. Areas in cm², over the grasps in which the part touches at all."
         + (f" In the median grasp {parts['median']:g} of 16 parts touch." if parts else ""),
         _table(("part", "touches in", *SPREAD), rows),
     ])  # fmt: skip
@@ -107,8 +107,9 @@ def _diversity(numbers: dict[str, Any]) -> str:
     return "\n\n".join([
         "## How different they are",
         "Two maps of one object differ by D(a, b) = 1 - mean of Σ min(a, b) / Σ max(a, b) over the parts that touch in "
-        f"either (0: the same, 1: nothing in common); at most {measures.PAIRED} grasps an object are compared, drawn with "
-        "seed 0. Palms and joints: all pairs of one object. Nearest: each grasp and the one nearest to it in that figure.",
+        f"either (0: the same, 1: nothing in common); at most {measures.PAIRED} grasps an object are compared, drawn "
+        "with seed 0. Palms and joints: all pairs of one object. Nearest: each grasp and the one "
+        "nearest to it in that figure.",
         _table(("between grasps of one object", *SPREAD), rows),
         f"Near-duplicates: {said['near-duplicates']}. Nine tenths of the joints' variance lie in "
         f"{said['components for 90 % of joint variance']} of {len(joints)} components; the most moved joints are "

@@ -53,14 +53,12 @@ def counts(grasps: GraspSet) -> dict[str, Any]:
             name: {
                 "family": CATEGORIES[name].family,
                 "objects": int((category == name).sum()),
-                **_tally(split, category[grasps.object_of] == name, SPLITS),
-                "pre-shapes": _shapes(grasps, category[grasps.object_of] == name),
+                **_tally(split, mine),
+                "pre-shapes": _shapes(grasps, mine),
             }
-            for name in dict.fromkeys(category.tolist())
+            for name, mine in ((name, category[grasps.object_of] == name) for name in dict.fromkeys(category.tolist()))
         },
-        "pre-shapes": {
-            name: _tally(split, grasps.kind == kind, SPLITS) for kind, name in enumerate(grasps.preshapes)
-        },
+        "pre-shapes": {name: _tally(split, grasps.kind == kind) for kind, name in enumerate(grasps.preshapes)},
     }
 
 
@@ -142,8 +140,8 @@ def _touch(grasps: GraspSet, mine: Int[np.ndarray, "g"], found: Touched, rng: np
         found.nearest.append(np.where(np.eye(len(some), dtype=bool), np.inf, gaps).min(axis=1))
 
 
-def _tally(what: np.ndarray, mine: np.ndarray, names: tuple[str, ...]) -> dict[str, int]:
-    return {**{name: int((what[mine] == name).sum()) for name in names}, "grasps": int(mine.sum())}
+def _tally(split: np.ndarray, mine: np.ndarray) -> dict[str, int]:
+    return {name: int((split[mine] == name).sum()) for name in SPLITS} | {"grasps": int(mine.sum())}
 
 
 def _shapes(grasps: GraspSet, mine: np.ndarray) -> dict[str, int]:
@@ -161,8 +159,8 @@ def _spread(values: np.ndarray) -> dict[str, float] | None:
         return None
     low, middle, high = np.percentile(values, [5, 50, 95])
     words = ("least", "5 %", "median", "mean", "95 %", "most")
-    figures = (np.min(values), low, middle, np.mean(values), high, np.max(values))
-    return dict(zip(words, map(_rounded, figures), strict=True))
+    figures = [values.min(), low, middle, values.mean(), high, values.max()]
+    return {word: _rounded(float(figure)) for word, figure in zip(words, figures, strict=True)}
 
 
 def _rounded(value: float) -> float:

@@ -66,7 +66,13 @@ def _contact(numbers: dict[str, Any], found: measures.Touched) -> Figure:
     for axes in (share, area):
         axes.set_xticks(range(16), PARTS, rotation=90, fontsize=7)
     for gaps, word in ((found.maps, "pairs"), (found.nearest, "nearest")):
-        apart.hist(np.concatenate([np.zeros(0), *gaps]), bins=np.linspace(0, 1, 41).tolist(), density=True, alpha=0.6, label=word)
+        apart.hist(
+            np.concatenate([np.zeros(0), *gaps]),
+            bins=np.linspace(0, 1, 41).tolist(),
+            density=True,
+            alpha=0.6,
+            label=word,
+        )
     apart.legend(fontsize=8)
     apart.set_title("D between the maps of one object", fontsize=9)
     return figure

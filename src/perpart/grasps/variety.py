@@ -12,7 +12,7 @@ TOUCH = 0.5  # contact from which a part touches: a gap of 6 mm
 def poses(
     angles: Float[np.ndarray, "n angles"], root: Float[np.ndarray, "n 4 4"]
 ) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n n"], Float[np.ndarray, "n n"]]:
-    """Between all pairs: how far the palms are apart (m), how far turned (rad), and the mean joint's difference (rad)."""
+    """Between all pairs: how far apart the palms are (m), how far turned (rad), the mean joint's difference (rad)."""
     angles, root = angles.astype(np.float64), root.astype(np.float64)
     shift = np.linalg.norm(root[:, None, :3, 3] - root[None, :, :3, 3], axis=-1)
     trace = np.einsum("aij,bij->ab", root[:, :3, :3], root[:, :3, :3])

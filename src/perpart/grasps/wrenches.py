@@ -28,16 +28,21 @@ def resisted(near: Near, within: float, reach: float) -> float:
 
 
 def contacts(near: Near, within: float) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
-    """Where the hand touches: of each part the nearest surface point, then others at least APART from those before."""
-    chosen: list[int] = []
-    for gap in near.gap.T:
-        left = np.flatnonzero(gap < within)
-        left = left[np.argsort(gap[left], kind="stable")]
-        while len(left):
-            chosen.append(int(left[0]))
-            away = np.linalg.norm(near.points[left, :3] - near.points[left[0], :3], axis=1)
-            left = left[away > APART]
-    return near.points[chosen, :3], near.points[chosen, 3:]
+    """Where the hand touches, and the normals out of the object there: of each part the nearest surface point, then
+    others at least APART from those before."""
+    chosen = [(point, part) for part in range(16) for point in _touches(near, part, within)]
+    points, parts = np.array(chosen, dtype=np.int64).reshape(-1, 2).T
+    return near.points[points], -near.away[points, parts]
+
+
+def _touches(near: Near, part: int, within: float) -> list[int]:
+    gap, chosen = near.gap[:, part], []
+    left = np.flatnonzero(gap < within)
+    left = left[np.argsort(gap[left], kind="stable")]
+    while len(left):
+        chosen.append(int(left[0]))
+        left = left[np.linalg.norm(near.points[left] - near.points[left[0]], axis=1) > APART]
+    return chosen
 
 
 def _along(wrenches: Float[np.ndarray, "n 6"], axis: Float[np.ndarray, "6"]) -> float:

@@ -29,7 +29,9 @@ HUES = {  # sRGB, one per family, pale enough for the shading to show
 def sheet(path: Path, instances: int = 2) -> None:
     """Draw so many instances of every category, each as large as its place allows, and write the PNG."""
     cells = [_cell(name, [build(name, seed) for seed in range(instances)]) for name in CATEGORIES]
-    title = f"{len(CATEGORIES)} categories, {instances} instances each (seeds 0 to {instances - 1}); sizes x × y × z in mm"
+    title = (
+        f"{len(CATEGORIES)} categories, {instances} instances each (seeds 0 to {instances - 1}); sizes x × y × z in mm"
+    )
     sheets.sheet(path, cells, COLUMNS, title, shape=0.75, lines=2 + instances)
 
 
