@@ -16,7 +16,7 @@ from perpart.hand import PARTS, Posed
 from perpart.objects import Object, build
 from perpart.surfels import surfels
 
-SIZE, POINTS, SPACING = 230, 100_000, 0.0006  # pixels of a view; points on the object; metres between the hand's
+SIZE, POINTS, SPACING = 230, 70_000, 0.0009  # pixels of a view; points on the object; metres between the hand's
 COLUMNS = 6
 COARSE, GLANCE = 10, 40  # every tenth point, and pixels: enough to choose where to look from
 WAYS = [(float(azimuth), elevation) for elevation in (-15.0, 20.0, 50.0) for azimuth in range(0, 360, 30)]

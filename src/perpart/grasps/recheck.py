@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from perpart.anatomy import LIMITS as RANGES
 from perpart.anatomy import limited
 from perpart.data.graspset import GraspSet, load
 from perpart.errors import Mistake
@@ -55,6 +56,8 @@ LIMITS = (
     Limit("turn, °", 15.0, 0.0),
     # Angles are stored in single precision, which is 1e-5 degrees here.
     Limit("joint beyond its range, °", 0.0, 1e-4),
+    # Told, not judged: a finger that was spread when it closed stays so, pressed to the side by what it holds.
+    Limit("abduction beyond the bent knuckle's, °", np.inf, 0.0),
     Limit("near-duplicates on its object", 0.0, 0.0),
 )
 TOUCH = filters.TOUCH + 0.0002  # m
@@ -91,7 +94,7 @@ def table(figures: Float[np.ndarray, "n limits"]) -> str:
     """A line per limit: what it is, the worst found, and how many are beyond."""
     lines = [f"{'':40s} {'limit':>12s} {'slack':>8s} {'worst':>9s} {'beyond':>7s}"]
     for limit, column in zip(LIMITS, figures.T, strict=True):
-        bound = f"{'≥' if limit.least else '≤'} {limit.bound:.4g}"
+        bound = f"{'≥' if limit.least else '≤'} {limit.bound:.4g}" if np.isfinite(limit.bound) else "none"
         beyond = int(limit.beyond(column).sum())
         lines.append(f"{limit.what:40s} {bound:>12s} {abs(limit.slack):8.1g} {limit.worst(column):9.4g} {beyond:7d}")
     return "\n".join(lines)
@@ -128,7 +131,8 @@ class _Place:
         near, shared = self.body.near(one), self.body.shared(one)
         touching = near.touching(TOUCH)
         held = self.bench.hold(one, near.touching(filters.TOUCH))
-        outside = np.abs(one.angles - limited(one.angles)).max()
+        outside = np.maximum(RANGES[:, 0] - one.angles, one.angles - RANGES[:, 1]).max()
+        spread = np.abs(one.angles - limited(one.angles)).max()
         return (
             1e3 * shared.hand_in,
             1e3 * shared.object_in,
@@ -138,7 +142,8 @@ class _Place:
             resisted(near, filters.TOUCH, self.body.reach),
             1e3 * held.shift,
             np.degrees(held.turn),
-            np.degrees(outside),
+            max(0.0, np.degrees(outside)),
+            np.degrees(spread),
             self.twins[np.flatnonzero(self.mine == g)[0]],
         )
 
