@@ -67,7 +67,7 @@ def quality(grasps: GraspSet) -> dict[str, Any]:
     spread = {}
     for name, column in zip(grasps.figures, grasps.quality.T, strict=True):
         unit, scale = UNITS[name]
-        spread[name] = {"unit": unit, **_spread(column.astype(np.float64) * scale)}
+        spread[name] = {"unit": unit, **(_spread(column.astype(np.float64) * scale) or {})}
     return spread
 
 

@@ -49,7 +49,7 @@ LIMITS = (
     # A gap of 1 mm touches in the search; here, for its grid's sake again, 1.2 mm.
     Limit("touching parts", 3, 0, least=True),
     Limit("digits touching, with thumb or palm", 2, 0, least=True),
-    # More than nothing: below a millionth of the force is a linear program's rounding.
+    # By all that touches, at 1.2 mm; more than nothing, as a millionth of the force is a linear program's rounding.
     Limit("wrench resisted along the weakest axis", 1e-6, 0.0, least=True),
     # The same physics: what differs is only which digits squeeze, by the contacts found here.
     Limit("shift, mm", 20.0, 0.0),
@@ -139,7 +139,7 @@ class _Place:
             1e9 * shared.volume,
             touching.sum(),
             _digits(touching),
-            resisted(near, filters.TOUCH, self.body.reach),
+            resisted(near, TOUCH, self.body.reach),
             1e3 * held.shift,
             np.degrees(held.turn),
             max(0.0, np.degrees(outside)),
