@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(tmp_path
     for jobs in (1, 2):
         options = {"grasps": 4, "seed": 3, "instances": 1, "categories": ("cup", "egg"), "rounds": 1}
         grasps.make(tmp_path / str(jobs), jobs=jobs, **options)
-    for name in ("grasps.npz", "grasps.json"):
+    for name in ("grasps.npz", "grasps.json", "card.md", "card.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
     # The cup takes longer: with two jobs the egg is done first, and its grasps must still be the egg's.
     assert (graspset.load(tmp_path / "2").object_of == 1).sum() == 2

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
-from trimesh.triangles import closest_point
 
-from perpart import contact
+from perpart import clouds, contact
 from perpart.data import labels, order, things
 from perpart.data.defects import Defect, Tell
 from perpart.data.fingerprints import fingerprint
@@ -138,7 +137,7 @@ class Scatter:
         found = np.where(np.isfinite(gap), found, found[:, :1])[near]
         triangles = self.which[mine[found]].reshape(-1)
         asked = np.repeat(points[near], tried, axis=0)
-        feet = closest_point(corners[triangles], asked).reshape(len(near), tried, 3)
+        feet = clouds.feet(corners[triangles], asked).reshape(len(near), tried, 3)
         best = np.linalg.norm(feet - points[near, None], axis=-1).argmin(1)
         return near, feet[np.arange(len(near)), best]
 

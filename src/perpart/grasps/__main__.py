@@ -2,6 +2,9 @@
 
 python -m perpart.grasps make --out DIR --grasps 10000 --seed 0 --jobs 2
 python -m perpart.grasps describe [--data DIR]
+python -m perpart.grasps card [--data DIR] [--out DIR]
+python -m perpart.grasps check [--data DIR] [--sample 200] [--seed 0]
+python -m perpart.grasps sheet OUT.png [--data DIR] [--n 24] [--seed 0]
 """
 
 from collections import Counter
@@ -15,7 +18,8 @@ from perpart.data import things
 from perpart.data.graspset import SPLITS, GraspSet
 from perpart.data.kinds import load
 from perpart.errors import told
-from perpart.grasps import making
+from perpart.grasps import card as cards
+from perpart.grasps import gallery, making, recheck
 
 
 def make(
@@ -41,6 +45,7 @@ def make(
     """
     making.make(out, making.Wish(grasps, seed, instances, categories, rounds), jobs)
     describe(out)
+    card(out)
 
 
 def describe(data: Path | None = None) -> None:
@@ -64,10 +69,48 @@ def describe(data: Path | None = None) -> None:
         print(f"  {name:8s} median {np.median(column):.3g}, largest {column.max():.3g}")
 
 
+def card(data: Path | None = None, out: Path | None = None) -> None:
+    """Write the data card of a folder, card.md, with its numbers as card.json and its pictures.
+
+    Args:
+        data: the folder; the set shipped with the package if none is named.
+        out: where the card goes; beside the data, or into the current folder for the shipped set, if it is not said.
+    """
+    print(f"wrote {cards.card(data, out)}")
+
+
+def check(data: Path | None = None, sample: int = 200, seed: int = 0) -> None:
+    """Measure stored grasps again by another road than the search's; exit code 1 if any is beyond a limit.
+
+    Args:
+        data: the folder; the set shipped with the package if none is named.
+        sample: how many grasps to draw; all of them if there are fewer.
+        seed: draws the sample.
+    """
+    if not recheck.check(data, sample, seed):
+        raise SystemExit(1)
+
+
+def sheet(out: tyro.conf.Positional[Path], data: Path | None = None, n: int = 24, seed: int = 0) -> None:
+    """Draw grasps with their hands as a PNG.
+
+    Args:
+        out: the PNG to write.
+        data: the folder; the set shipped with the package if none is named.
+        n: how many grasps.
+        seed: draws which.
+    """
+    gallery.sheet(out, load(data), n, seed)
+    print(f"wrote {out}")
+
+
+VERBS = {"make": make, "describe": describe, "card": card, "check": check, "sheet": sheet}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told():
-        tyro.extras.subcommand_cli_from_dict({"make": make, "describe": describe}, args=arguments)
+        tyro.extras.subcommand_cli_from_dict(VERBS, args=arguments)
 
 
 if __name__ == "__main__":

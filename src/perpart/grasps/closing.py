@@ -224,7 +224,7 @@ def _bend(field: Field, hands: Hands, travel: Float[np.ndarray, "n 5 3"]) -> Flo
         def touching(share: np.ndarray, before=before, go=go) -> np.ndarray:
             bent = angles.copy()
             bent[:, FLEXIONS] = before + share.reshape(-1, 5, 1) * go
-            gap = gaps(field, *Hands.of(bent, hands.root, hands.bones).balls(BALLS, FIRST)).min(-1)
+            gap = gaps(field, *Hands.of(limited(bent), hands.root, hands.bones).balls(BALLS, FIRST)).min(-1)
             return gap.reshape(-1, 5, 3) < -SINK
 
         share = _first_touch(
@@ -235,7 +235,7 @@ def _bend(field: Field, hands: Hands, travel: Float[np.ndarray, "n 5 3"]) -> Flo
         travel = travel - share.reshape(-1, 5, 1) * go
         stopped = np.flip(np.logical_or.accumulate(np.flip(beyond, -1), -1), -1)
         free &= ~stopped & beyond.any(-1, keepdims=True)
-    return angles
+    return limited(angles)  # a finger that bends cannot stay spread
 
 
 def _moved(go: Float[np.ndarray, "n 5 3"]) -> np.ndarray:

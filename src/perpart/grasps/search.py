@@ -111,7 +111,7 @@ def _prove(place: _Place, catch: Catch, one: Hands, touching: np.ndarray) -> tup
     if any(_same(one, *other) for other in zip(catch.angles, catch.root, strict=True)):
         return "duplicate", ()
     epsilon = filters.closure(place.field, one, place.reach)
-    if epsilon <= 0:
+    if epsilon < filters.EPSILON:
         return "closure", ()
     volume = filters.overlap(place.skin, place.field, one)
     if volume > filters.VOLUME:

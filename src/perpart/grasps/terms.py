@@ -25,6 +25,7 @@ LIMITS = {
     "touching parts": filters.LINKS,
     "touching digits, with thumb or palm": filters.DIGITS,
     "friction": filters.FRICTION,
+    "resisted along the weakest axis": filters.EPSILON,
     "shift in six directions of gravity, m": hold.SHIFT,
     "turn in six directions of gravity, rad": float(hold.TURN),
     "seconds in each direction": hold.SHAKE * hold.STEP,
