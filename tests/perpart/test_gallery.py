@@ -13,13 +13,13 @@ from perpart.objects import build
 
 
 def test_a_scene_holds_the_object_and_every_part_of_the_hand(graspset):
-    seen = gallery.scene(build("apple", 0), hand_of(graspset, 0).posed)
+    seen = gallery.scene(build("apple", 0).mesh, hand_of(graspset, 0).posed)
     assert set(seen.of) == set(range(17))
     assert seen.colours.shape == seen.points[:, :3].shape
 
 
 def test_both_looks_show_fingers_and_object_and_come_from_different_sides(graspset):
-    seen = gallery.scene(build("apple", 0), hand_of(graspset, 0).posed)
+    seen = gallery.scene(build("apple", 0).mesh, hand_of(graspset, 0).posed)
     first, second = gallery.ways(seen)
     assert first != second
     for way in (first, second):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from perpart.data import things
+from perpart.data import graspset, things
 from perpart.data.graspset import SPLITS, GraspSet
 from perpart.data.kinds import load
 from perpart.errors import told
@@ -100,7 +100,7 @@ def sheet(out: tyro.conf.Positional[Path], data: Path | None = None, n: int = 24
         n: how many grasps.
         seed: draws which.
     """
-    gallery.sheet(out, load(data), n, seed)
+    gallery.sheet(out, graspset.load(data), n, seed)
     print(f"wrote {out}")
 
 

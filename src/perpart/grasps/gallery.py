@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import trimesh
 from jaxtyping import Float, Int
 
 from perpart import canvas, sheets
 from perpart.clouds import cover
 from perpart.colours import UNTOUCHED, colour
+from perpart.data import things
 from perpart.data.graspset import GraspSet
 from perpart.errors import Mistake
 from perpart.grasps.bodies import hand_of
 from perpart.hand import PARTS, Posed
-from perpart.objects import Object, build
 from perpart.surfels import surfels
 
 SIZE, POINTS, SPACING = 230, 70_000, 0.0009  # pixels of a view; points on the object; metres between the hand's
@@ -47,9 +48,9 @@ def sheet(path: Path, grasps: GraspSet, n: int, seed: int) -> None:
     sheets.sheet(path, cells, COLUMNS, title, shape=0.62)
 
 
-def scene(thing: Object, posed: Posed) -> Scene:
+def scene(mesh: trimesh.Trimesh, posed: Posed) -> Scene:
     """An object and a hand as one cloud of surface points."""
-    skin, surface = surfels(posed, SPACING), cover(thing.mesh, POINTS)
+    skin, surface = surfels(posed, SPACING), cover(mesh, POINTS)
     return Scene(np.concatenate([surface, skin.points]), np.concatenate([np.full(POINTS, OBJECT), skin.part]))
 
 
@@ -77,8 +78,8 @@ def _toward(way: tuple[float, float]) -> np.ndarray:
 
 
 def _cell(grasps: GraspSet, g: int) -> tuple[np.ndarray, str]:
-    name = grasps.objects[grasps.object_of[g]]
-    seen = scene(build(*name), hand_of(grasps, g).posed)
+    thing = grasps.objects[grasps.object_of[g]]
+    seen = scene(things.mesh(thing), hand_of(grasps, g).posed)
     images = [sheets.trimmed(canvas.look(seen.points, *way, SIZE).image(seen.colours)) for way in ways(seen)]
-    caption = f"{g}: {name[0].replace('_', ' ')} {name[1]}\n{grasps.preshapes[grasps.kind[g]].replace('_', ' ')}"
+    caption = f"{g}: {things.name(thing).replace('_', ' ')}\n{grasps.preshapes[grasps.kind[g]].replace('_', ' ')}"
     return sheets.beside(images), caption

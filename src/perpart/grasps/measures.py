@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from perpart.data import things
 from perpart.data.graspset import SPLITS, GraspSet
 from perpart.grasps import search, variety
 from perpart.hand import ANGLES, PARTS
-from perpart.objects import CATEGORIES, build
+from perpart.objects import CATEGORIES
 
 POINTS = 2048  # of an object's pool
 MOST = 10_000  # grasps whose contact is measured; of more, so many are drawn (seed 0)
@@ -41,7 +42,7 @@ class Touched:
 def counts(grasps: GraspSet) -> dict[str, Any]:
     """Grasps and objects by split, category and pre-shape."""
     split = np.array(grasps.split)[grasps.object_of]
-    category = np.array([name for name, _ in grasps.objects])
+    category = np.array([things.category(thing) for thing in grasps.objects])
     return {
         "grasps": len(grasps),
         "objects": len(grasps.objects),
@@ -51,7 +52,7 @@ def counts(grasps: GraspSet) -> dict[str, Any]:
         },
         "categories": {
             name: {
-                "family": CATEGORIES[name].family,
+                "family": CATEGORIES[name].family if name in CATEGORIES else "own",
                 "objects": int((category == name).sum()),
                 **_tally(split, mine),
                 "pre-shapes": _shapes(grasps, mine),
@@ -129,7 +130,7 @@ def _touch(grasps: GraspSet, mine: Int[np.ndarray, "g"], found: Touched, rng: np
     thing = int(grasps.object_of[mine[0]])
     cloud = grasps.cloud(thing, POINTS)
     maps = grasps.label(mine, cloud[None], np.zeros(len(mine), np.int64))[0]
-    area = build(*grasps.objects[thing]).mesh.area * 1e4 / POINTS
+    area = things.mesh(grasps.objects[thing]).area * 1e4 / POINTS
     on = maps >= variety.TOUCH * 255
     found.grasps += len(mine)
     found.areas.append(np.concatenate([on.sum(axis=1), on.any(axis=2).sum(axis=1)[:, None]], axis=1) * area)

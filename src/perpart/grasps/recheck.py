@@ -14,12 +14,13 @@ from jaxtyping import Float, Int
 
 from perpart.anatomy import LIMITS as RANGES
 from perpart.anatomy import limited
+from perpart.data import things
 from perpart.data.graspset import GraspSet, load
 from perpart.errors import Mistake
 from perpart.grasps import filters, hold, search, variety
 from perpart.grasps.bodies import Body, hand_of
 from perpart.grasps.wrenches import resisted
-from perpart.objects import build
+from perpart.objects import Object, build
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,17 @@ def failures(grasps: GraspSet, chosen: Int[np.ndarray, "n"], figures: Float[np.n
             if limit.beyond(np.array(value))
         ]
         if wrong:
-            category, seed = grasps.objects[grasps.object_of[g]]
-            lines.append(f"grasp {g}, {category} {seed}, {grasps.preshapes[grasps.kind[g]]}: {'; '.join(wrong)}")
+            called = things.name(grasps.objects[grasps.object_of[g]])
+            lines.append(f"grasp {g}, {called}, {grasps.preshapes[grasps.kind[g]]}: {'; '.join(wrong)}")
     return lines
+
+
+def _rebuilt(thing: things.Thing) -> Object:
+    if isinstance(thing, things.Own):
+        raise Mistake(
+            f"{thing.name} has no recipe, so nothing tells its mass; try python -m perpart.data check"
+        )
+    return build(*thing)
 
 
 class _Place:
@@ -119,7 +128,7 @@ class _Place:
 
     def __init__(self, grasps: GraspSet, thing: int) -> None:
         self.grasps = grasps
-        rebuilt = build(*grasps.objects[thing])
+        rebuilt = _rebuilt(grasps.objects[thing])
         self.body, self.bench = Body(rebuilt.mesh), hold.Bench(rebuilt)
         self.mine = np.flatnonzero(grasps.object_of == thing)
         self.twins = variety.same(grasps.angles[self.mine], grasps.root[self.mine], search.SAME).sum(axis=1)
