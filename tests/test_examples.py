@@ -31,11 +31,11 @@ def lesson(path: Path, work_dir: Path, strike: int = 0, batch: int = 0) -> None:
     torch.set_num_threads(1)  # so small that they only wait for their second thread
     os.chdir(work_dir.parent)
     sys.argv = [path.name, str(work_dir)]
-    Epoch.__next__ = _counted(Epoch.__next__, batch, strike)
+    Epoch.__next__ = counted(Epoch.__next__, batch, strike)
     runpy.run_path(str(path), run_name="__main__")
 
 
-def _counted(given: Callable[[Epoch], Any], last: int, strike: int) -> Callable[[Epoch], Any]:
+def counted(given: Callable[[Epoch], Any], last: int, strike: int) -> Callable[[Epoch], Any]:
     handed = 0
 
     def next_(epoch: Epoch) -> Any:

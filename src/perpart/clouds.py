@@ -14,6 +14,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
+from trimesh.triangles import closest_point
 
 from perpart.errors import Mistake
 
@@ -64,6 +65,14 @@ def _placed(mesh: trimesh.Trimesh, share: NDArray, within: NDArray) -> NDArray:
     points = corner[:, 0] + u * (corner[:, 1] - corner[:, 0]) + v * (corner[:, 2] - corner[:, 0])
     normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     return np.concatenate([points, normals / np.linalg.norm(normals, axis=1, keepdims=True)], axis=1)
+
+
+def feet(triangles: NDArray, points: NDArray) -> NDArray:
+    """The nearest point [n, 3] of each triangle [n, 3, 3] to its point [n, 3], all in metres.
+
+    trimesh's tolerances are absolute: asked in metres it is off by up to half a millimetre on triangles that small.
+    """
+    return closest_point(triangles / UNITS["mm"], points / UNITS["mm"]) * UNITS["mm"]
 
 
 def read(path: str | Path, unit: str | None = None) -> Cloud:

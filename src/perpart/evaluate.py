@@ -9,7 +9,7 @@ import tyro
 
 import unbroken
 from perpart.anatomy import PARTS
-from perpart.data import cache, graspset
+from perpart.data import cache, kinds
 from perpart.data.dataset import Contacts
 from perpart.errors import told
 from perpart.metrics import Measured, Overlap, mean_map, measure
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         device = usable_device(wish.device)
         state = unbroken.load(wish.checkpoint)
         model = ContactCVAE.restored(state, wish.checkpoint).to(device)
-        grasps = graspset.load(wish.data)
+        grasps = kinds.load(wish.data)
         data = Contacts(grasps, wish.split, model.points, augment=False, folders=cache.places(wish.data))
         print(heading(wish, state, data, grasps.fingerprint()))
         print(table(measure(model, data, device), mean_map(data), mean_map(data, without_own=True)))
@@ -83,10 +83,11 @@ def row(name: str, scores: Sequence[float]) -> str:
 def remarks(model: Measured) -> str:
     """How the columns were made, and the figures that have no column."""
     figures = model.figures
+    direction = f"{figures['degrees']:.1f} degrees off" if "degrees" in figures else "unknown in these data"
     return (
         "rebuilt: from the grasp itself, by the posterior's mean. sampled: one draw of the prior, against one of many\n"
         "grasps. mean map: the mean of all grasps of the object, this one included, at 0.5 and at the best threshold\n"
         "there is. others: the same without this one.\n"
-        f"direction {figures['degrees']:.1f} degrees off, {figures['active']:.0f} active latents, "
+        f"direction {direction}, {figures['active']:.0f} active latents, "
         f"{figures['kl']:.1f} nats"
     )

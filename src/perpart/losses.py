@@ -74,8 +74,9 @@ def direction(
     target: Float[Tensor, "batch points 3"],
     contact: Float[Tensor, "batch points 16"],
 ) -> Float[Tensor, ""]:
-    """The angle between unit directions in radians, averaged with the largest contact as weight."""
-    weight = contact.amax(-1)
+    """The angle between unit directions in radians, averaged with the largest contact as weight. Where the target is
+    no direction but zero, it is unknown and costs nothing."""
+    weight = contact.amax(-1) * (target.square().sum(-1) > 0.25)
     # At exactly parallel the arc cosine's slope is infinite; a milliradian before that it is not.
     angle = (guess * target).sum(-1).clamp(-1 + 1e-6, 1 - 1e-6).acos()
     return (weight * angle).sum() / weight.sum().clamp_min(1.0)

@@ -92,9 +92,9 @@ def share(part: NDArray, whole: NDArray) -> NDArray:
 
 
 def evaluate(model: ContactCVAE, dataset: Contacts, device: torch.device | str = "cpu") -> dict[str, float]:
-    """A model's figures on a data set that does not augment: the loss terms, F1, IoU, MAE and direction error (degrees)
-    of what it reconstructs from the posterior's mean, `f1_prior` of one sample of the prior per grasp, and how many
-    latents are `active`.
+    """A model's figures on a data set that does not augment: the loss terms, F1, IoU, MAE and direction error (degrees,
+    left out where directions are unknown) of what it reconstructs from the posterior's mean, `f1_prior` of one sample
+    of the prior per grasp, and how many latents are `active`.
     """
     return measure(model, dataset, device).figures
 
@@ -116,12 +116,13 @@ def measure(
 
     The same bits each time: it draws from a generator of its own, and leaves the model in the mode it was in.
     """
-    tally, rebuilt, imagined, means = {}, Overlap(), Overlap(), []
+    tally, rebuilt, imagined, means, known = {}, Overlap(), Overlap(), [], False
     generator = torch.Generator().manual_seed(0)
     with evaluating(model):
         for start in range(0, len(dataset), batch_size):
             batch = collate(dataset, range(start, min(start + batch_size, len(dataset))), device)
             outputs = model(batch)
+            known = known or bool(batch["direction"].any())
             add_up(tally, losses.objective(outputs, batch, losses.KL_WEIGHT), len(batch["points"]))
             rebuilt.add(outputs["contact"].sigmoid(), batch["contact"])
             means.append(torch.cat(outputs["mu"], dim=-1))
@@ -129,7 +130,8 @@ def measure(
             guess = model.imagine(noise, batch["points"], batch["normals"])["contact"].sigmoid()
             imagined.add(guess, batch["contact"])
     figures = {key: float(total) / len(dataset) for key, total in tally.items()}
-    figures["degrees"] = float(np.degrees(figures["direction"]))
+    if known:
+        figures["degrees"] = float(np.degrees(figures["direction"]))
     figures |= {"f1": rebuilt.f1(), "iou": rebuilt.iou(), "mae": rebuilt.mae, "f1_prior": imagined.f1()}
     figures["active"] = float(losses.active(torch.cat(means)))
     return Measured(figures, rebuilt, imagined)

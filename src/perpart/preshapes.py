@@ -1,7 +1,6 @@
 """Pre-shapes: how a hand opens before it grasps, which way it comes, and how far each joint may close
 
-Fourteen types of the human grasp taxonomy. In the shipped grasps thirteen appear: no lateral pinch passed the
-filters, which ask for three touching links. All angles here are degrees. `approach` is the way the hand travels,
+Fourteen types of the human grasp taxonomy. All angles here are degrees. `approach` is the way the hand travels,
 in the palm's frame (see `hand`).
 """
 
@@ -27,7 +26,8 @@ class Preshape:
 
     `thumb` = palmar abduction, radial abduction, CMC flexion, MCP, IP; `bend` = MCP and PIP of the fingers in use
     when open; `close` = how far these two may travel; `rest` = MCP and PIP of the other fingers. With `precise`
-    the fingertips meet at a point under the surface; otherwise the palm goes on until something touches.
+    the fingertips meet the thumb's at a point under the surface, or with `side` the index finger's middle bone does;
+    otherwise the palm goes on until something touches.
     """
 
     thumb: tuple[float, float, float, float, float]
@@ -39,6 +39,7 @@ class Preshape:
     spread: float = 0.0
     approach: tuple[float, float, float] = DOWN
     precise: bool = False
+    side: bool = False
     own: dict[str, float] = field(default_factory=dict)  # single angles that differ
 
 
@@ -53,17 +54,17 @@ PRESHAPES: dict[str, Preshape] = {
     "sphere": Preshape((45, 52, -18, 0, 0), (-2, 18), (85, 75), spread=14.0),
     "hook": Preshape((25, 38, -15, 0, 0), (0, 30), (65, 70)),
     "palm_press": Preshape((20, 58, -18, 0, 0), (-8, 5), (80, 80), spread=8.0),
-    "disk": Preshape((45, 55, -18, -5, 0), (5, 24), (75, 36), spread=14.0, approach=AHEAD, precise=True),
-    "lateral": Preshape((10, 52, -20, 0, 0), (45, 60), (12, 15), (35, 45, 55), approach=AHEAD, precise=True),
+    "disk": Preshape((45, 5, -20, 0, 15), (5, 24), (75, 36), spread=14.0, approach=AHEAD, precise=True),
+    "lateral": Preshape((10, 52, -20, 0, 0), (45, 60), (12, 15), (35, 45, 55), approach=AHEAD, precise=True, side=True),
     "two_finger_pinch": Preshape(
-        (45, 45, -18, 0, 0), (8, 24), (75, 42), fingers=FINGERS[:2], rest=(0, 8), approach=AHEAD, precise=True
+        (45, 12, -20, 0, 10), (8, 24), (75, 42), fingers=FINGERS[:2], rest=(0, 8), approach=AHEAD, precise=True
     ),
     "tripod": Preshape(
-        (45, 42, -18, 0, 0), (12, 28), (70, 40), fingers=FINGERS[:2], rest=(60, 75), approach=AHEAD, precise=True
+        (45, 12, -20, 0, 0), (12, 28), (70, 40), fingers=FINGERS[:2], rest=(60, 75), approach=AHEAD, precise=True
     ),
-    "four_finger_pinch": Preshape((45, 45, -18, 0, 0), (5, 20), (75, 42), approach=AHEAD, precise=True),
+    "four_finger_pinch": Preshape((45, 5, -8, 0, 0), (12, 20), (75, 42), approach=AHEAD, precise=True),
     "pen": Preshape(
-        (42, 34, -12, 5, 5), (26, 34), (60, 40), fingers=FINGERS[:2], rest=(60, 75), approach=AHEAD, precise=True
+        (45, 12, -20, 0, 0), (28, 34), (60, 40), fingers=FINGERS[:2], rest=(60, 75), approach=AHEAD, precise=True
     ),
 }
 NAMES: tuple[str, ...] = tuple(PRESHAPES)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import unbroken
-from perpart.data import cache, graspset
+from perpart.data import cache, kinds
 from perpart.data.dataset import Contacts
 from perpart.errors import Mistake, told
 from perpart.losses import objective
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def train(settings: Settings) -> None:
     """Train until settings.n_epochs are done, or until somebody stops it."""
     device = usable_device(settings.device)
-    grasps = graspset.load(settings.data)
+    grasps = kinds.load(settings.data)
     folders = cache.places(settings.data)
     seen = Contacts(grasps, "train", settings.points, folders=folders)
     unseen = Contacts(grasps, "valid", settings.points, augment=False, most=VALIDATED, folders=folders)
@@ -57,6 +57,7 @@ def train(settings: Settings) -> None:
         )  # fmt: skip
         run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
         announce(run, settings, model, seen, unseen)
+        run.say(*(f"data: {note}" for note in grasps.notes))
         run.say(*ahead(run.position.epoch + run.position.batch / feed.batches, settings, scheduler))
         for epoch in run:
             model.train()

@@ -1,7 +1,7 @@
-"""python -m unbroken list|show|verify|diff|join|split|prove|plan: states, proofs, plans
+"""python -m unbroken list|show|verify|diff|join|split|report|prove|plan: states, stories, proofs
 
-Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list`, `show` and `plan`
-import no torch.
+Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question was wrong. `list`, `report`, `show` and
+`plan` import no torch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m unbroken", description="Look at the states of a run.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, told in (
-        ("list", "one line for each state: position, age, size, and whether it is complete"),
+        (
+            "list",
+            "one line for each run: how it stands; and for each of its states: position, age, size, completeness",
+        ),
         ("show", "what a state holds: parts, tensors with their shapes, settings, environment"),
         ("verify", "read every value and compare it with the digest; exit code 1 when a state is damaged"),
     ):
@@ -69,15 +72,21 @@ def _parser(asked: str) -> argparse.ArgumentParser:
         from . import plan  # noqa: PLC0415 (imports numpy)
 
         plan.arguments(planning)
+    told = "the story of runs as one HTML page: curves, sessions, where the time went"
+    story = verbs.add_parser("report", help=told, description=f"Writes {told}.")
+    if asked == "report":
+        from . import report  # noqa: PLC0415 (imports numpy)
+
+        report.arguments(story)
     return parser
 
 
 def _verb(name: str) -> Verb:
     """What a verb does, imported when it is asked for: some need torch, which takes seconds."""
     if name in ("list", "show"):
-        from . import listing  # noqa: PLC0415
+        from . import listing, roster  # noqa: PLC0415
 
-        return listing.enlist if name == "list" else listing.show
+        return roster.enlist if name == "list" else listing.show
     if name in ("join", "split"):
         from . import join  # noqa: PLC0415
 
@@ -90,6 +99,10 @@ def _verb(name: str) -> Verb:
         from . import plan  # noqa: PLC0415
 
         return plan.plan
+    if name == "report":
+        from . import report  # noqa: PLC0415
+
+        return report.report
     from . import verdict  # noqa: PLC0415
 
     return verdict.verify if name == "verify" else verdict.diff

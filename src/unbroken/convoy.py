@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from . import shards, slices
 from .buffers import Buffers
+from .disk import sync_folder
 from .errors import Unwritable
 from .ranks import World
 from .shards import Receipt
-from .shelf import sync_folder
 from .slices import Slice
 from .writer import FAILURES, Tree, Writer
 

@@ -7,13 +7,13 @@ background takes from the steps beside it. What the first record has left after 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from . import records
 from .errors import Missing, Misuse
 from .places import Places
 
@@ -63,7 +63,7 @@ class Measured:
 
 
 def measured(work_dir: str) -> Measured:
-    """What the sessions of a run cost on average. Raises Missing for a folder without a journal."""
+    """What the sessions of a run cost on average. Raises Missing for a folder without a journal, and Damaged."""
     path = Places(work_dir).journal
     if not os.path.exists(path):
         raise Missing(f"{work_dir} holds no journal.jsonl to measure: name the work dir of a run, or give every span")
@@ -111,10 +111,4 @@ def _same(before: Times, after: Times) -> bool:
 
 
 def _records(path: str) -> Iterator[dict[str, Any]]:
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            if not line.endswith("\n"):  # a killed session's last one
-                return
-            record = json.loads(line)
-            if "age" in record["time"]:  # older versions of this package did not say it
-                yield record
+    return (record for record in records.read(path) if "age" in record["time"])  # older versions did not say it

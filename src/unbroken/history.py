@@ -9,7 +9,7 @@ from typing import Any
 from . import checkpoint
 from .errors import Error, Misuse
 from .journal import Journal, Mark
-from .shelf import Found, Shelf
+from .shelf import WISHED, Found, Shelf
 
 CRASHES = 3
 PEACE = ("finished", "left")
@@ -25,7 +25,7 @@ def choose(shelf: Shelf, resume: str | None, sessions: list[Session], say: Say) 
     """
     if resume is None or _spent(shelf, resume, sessions):
         return shelf.newest()
-    wished = Found(resume, checkpoint.read(resume), "which was asked for")
+    wished = Found(resume, checkpoint.read(resume), WISHED)
     shelf.verify(resume, wished.tree)
     last = _last_wish(sessions)
     granted = last if last and _granted(shelf, last, wished) else None

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from . import checkpoint, listing, shards
+from .disk import sync_folder
 from .errors import Misuse
 from .manifest import Absent, At, walked
-from .shelf import Shelf, put, sync_folder
+from .shelf import Shelf, put
 from .slices import Slice, begins
 
 SMALL = 1024  # bytes; a tensor below that is not worth a shard

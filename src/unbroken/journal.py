@@ -1,4 +1,4 @@
-"""What was measured: journal.jsonl is the truth, TensorBoard its mirror
+"""What was measured: journal.jsonl, cut back to what the state vouches for when a run goes on
 
 One JSON object a line. On resume the file is cut back to the length that the checkpoint names, after the bytes up to
 there were found to be the same ones; so no record is ever doubled, lost or taken from another history. Fields that are
@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from typing import Any
 
-from . import shelf
+from . import records, shelf
 from .lines import Lines
 
 Mark = dict[str, Any]  # {"length": bytes, "sha256": hex of those bytes}
@@ -27,6 +26,7 @@ class Journal:
         self.path = path
         self._lines = Lines()
         self._hash, self._length = hashlib.sha256(), 0
+        self.cut: dict[str, Any] | None = None  # of what was cut off, the last record's place and time
 
     def holds(self, mark: Mark) -> bool:
         """Whether the file begins with the very records that a mark vouches for."""
@@ -35,6 +35,7 @@ class Journal:
     def open(self, mark: Mark | None) -> None:
         """Go on after the records of a mark, which the file must hold; without one, from the beginning."""
         length = mark["length"] if mark else 0
+        self.cut = records.last(self.path, length)
         self._hash, self._length = _prefix(self.path, length), length
         self._lines.file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
         self._lines.file.truncate(length)
@@ -64,57 +65,6 @@ class Journal:
 
     def close(self) -> None:
         self._lines.close()
-
-
-class Summaries:
-    """TensorBoard's view of the journal: every number of a record under its path, at the record's step."""
-
-    def __init__(self, folder: str, step: int) -> None:
-        # Imported here because it takes a second, and a core without TensorBoard must import.
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
-
-        # purge_step makes TensorBoard drop what a killed session wrote beyond the checkpoint.
-        self._writer = cast(_Writer, SummaryWriter(folder, purge_step=step + 1))
-        self.failure: OSError | None = None  # why the mirror is blind, if it is
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        scalars = [(name, value) for name, value in numbers(record) if name not in ("epoch", "step")]
-        with self._bearing():
-            for name, value in scalars:
-                self._writer.add_scalar(f"{record['at']}/{name}", value, record["step"])
-
-    def flush(self) -> None:
-        with self._bearing():
-            self._writer.flush()
-
-    def close(self) -> None:
-        with self._bearing():
-            self._writer.close()
-
-    @contextmanager
-    def _bearing(self) -> Generator[None]:
-        """A mirror that cannot be written does not end training: the journal has it all."""
-        try:
-            yield
-        except OSError as failure:
-            self.failure = failure
-
-
-class _Writer(Protocol):  # torch does not type it
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
-    def flush(self) -> None: ...
-    def close(self) -> None: ...
-
-
-def numbers(record: Mapping[str, Any], path: str = "") -> list[tuple[str, float]]:
-    """Every number of a record with its path, such as train/loss."""
-    found: list[tuple[str, float]] = []
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            found += numbers(cast(Mapping[str, Any], value), f"{path}{name}/")
-        elif isinstance(value, int | float):
-            found.append((f"{path}{name}", value))
-    return found
 
 
 def _prefix(path: str, length: int) -> hashlib._Hash:  # pyright: ignore[reportPrivateUsage]

@@ -11,11 +11,16 @@ from .errors import Misuse
 class Keep:
     """Keep the state of each epoch whose number is a multiple of `every`; of these the `latest` so many, or all.
 
+    best: also keep, as best.pt, the state of the epoch that logged the highest value under this name, such as
+    "valid.score" of `run.log(valid={"score": …})`; with `lower`, the lowest. The first of equals stays.
+
     An older snapshot goes only after the newer one is whole on the disk.
     """
 
     every: int = 1000
     latest: int | None = None
+    best: str | None = None
+    lower: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1 or (self.latest is not None and self.latest < 1):

@@ -19,10 +19,13 @@ def pid() -> int:
 
 def age() -> float:
     """Seconds since torchrun was started, all its restarts included; 0.0 without one, or where no system tells."""
-    if not pid():
-        return 0.0
+    return (age_of(pid()) or 0.0) if pid() else 0.0
+
+
+def age_of(process: int) -> float | None:
+    """Seconds since a process was started; None where there is none, or where no system tells."""
     try:
-        words = Path(f"/proc/{pid()}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        words = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return 0.0  # not Linux
+        return None  # not Linux
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - int(words[19]) / os.sysconf("SC_CLK_TCK"))

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, cast
 
 from . import manifest, outline
@@ -65,19 +65,12 @@ def entry(path: str) -> Entry:
     return Entry(path, size, tree["epoch"], tree["batch"], tree["step"], tree["saved"])
 
 
-def enlist(options: argparse.Namespace) -> int:
-    """Print a line for each state. Raises Missing."""
-    entries = [entry(path) for path in states(options.paths)]
-    if options.json:
-        print(json.dumps([asdict(entry) for entry in entries], indent=1))
-        return 0
-    for line in _columns([_cells(entry) for entry in entries]):
-        print(line)
-    for line in [entry.wrong for entry in entries if entry.wrong] + _aside(options.paths):
-        print(line)
+def lines(entries: list[Entry], paths: list[str]) -> Iterator[str]:
+    """A line for each state, and what else there is to say of them."""
+    yield from columns([_cells(entry) for entry in entries])
+    yield from [entry.wrong for entry in entries if entry.wrong] + _aside(paths)
     if any(entry.wrong is None for entry in entries):
-        print("complete: nothing is missing; whether the values are those that were saved, `verify` tells")
-    return 0
+        yield "complete: nothing is missing; whether the values are those that were saved, `verify` tells"
 
 
 def show(options: argparse.Namespace) -> int:
@@ -112,7 +105,7 @@ def _contents(tree: dict[str, Any]) -> Iterator[str]:
         tensors = [leaf for _, leaf in leaves if isinstance(leaf, Outline)]
         amount = f": {_count(len(tensors), 'tensor')}, {_bytes(sum(t.size for t in tensors))}" if tensors else ""
         yield f"{PARTS.get(key, key)}{amount}"
-        yield from _columns([["", path.lstrip("."), _told(leaf)] for path, leaf in leaves])
+        yield from columns([["", path.lstrip("."), _told(leaf)] for path, leaf in leaves])
 
 
 def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -145,7 +138,7 @@ def _cells(entry: Entry) -> list[str]:
     if entry.saved is None:
         return [entry.path, "", "", "", "", _bytes(entry.size), "not usable"]
     place = [f"epoch {entry.epoch}", f"batch {entry.batch}", f"step {entry.step}"]
-    return [entry.path, *place, f"saved {_ago(time.time() - entry.saved)}", _bytes(entry.size), "complete"]
+    return [entry.path, *place, f"saved {ago(time.time() - entry.saved)}", _bytes(entry.size), "complete"]
 
 
 def _aside(paths: list[str]) -> list[str]:
@@ -160,12 +153,14 @@ def _aside(paths: list[str]) -> list[str]:
     return lines
 
 
-def _columns(rows: list[list[str]]) -> list[str]:
+def columns(rows: list[list[str]]) -> list[str]:
+    """Rows of cells as lines, one column beneath another."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
+    """How long ago something was, for people."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit} ago"

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import platform
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from .errors import Occupied, Unwritable
 
 WAIT = 60.0  # seconds for a trainer that is about to leave
 CANNOT = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+TICK = 2.0  # seconds: a holder writes its name after its start, rounded down to a second
 POLL = 0.2  # seconds between two tries for a lock that is waited for
 
 
@@ -48,6 +50,17 @@ class Holder:
         if self.boot != _boot():
             return "the machine was started again since"
         return "" if _there(self.pid) else "killed"
+
+    @property
+    def alive(self) -> bool | None:
+        """Whether it is there, and not another process that was given its number later; None where only its own host
+        could tell."""
+        if self.host != platform.node():
+            return None
+        if self.gone:
+            return False
+        age = launcher.age_of(self.pid)
+        return age is None or time.time() - age < datetime.fromisoformat(self.since).timestamp() + TICK
 
     @property
     def leaving(self) -> bool:
@@ -130,6 +143,7 @@ def holder(path: str) -> Holder | None:
     """Who stands in a lock file; None when nobody does, or when it cannot be read."""
     try:
         told = Holder(**json.loads(Path(path).read_text(encoding="utf-8")))
+        datetime.fromisoformat(told.since)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return told if type(told.pid) is int and 0 < told.pid < 1 << 31 else None

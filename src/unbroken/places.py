@@ -19,6 +19,7 @@ class Places:
         self.folder = folder = os.fspath(folder)
         self.checkpoint = os.path.join(folder, "checkpoint.pt")
         self.previous = os.path.join(folder, "checkpoint.prev.pt")
+        self.best = os.path.join(folder, "best.pt")
         self.snapshots = os.path.join(folder, "checkpoints")
         self.behind = os.path.join(self.snapshots, "left-behind")
         self.record = os.path.join(folder, "run.json")
@@ -45,5 +46,6 @@ class Places:
         return [path for path in self.names() if ".pt.damaged" in os.path.basename(path)]
 
     def states(self) -> list[str]:
-        """The states that are there: checkpoint.pt, the one before it, the snapshots from the latest on."""
-        return [path for path in (self.checkpoint, self.previous, *self.kept()) if os.path.lexists(path)]
+        """The states that are there: checkpoint.pt, the one before it, the best, the snapshots from the latest on."""
+        paths = (self.checkpoint, self.previous, self.best, *self.kept())
+        return [path for path in paths if os.path.lexists(path)]

@@ -27,8 +27,9 @@ class Record:
     def sessions(self) -> list[dict[str, Any]]:
         return self._content["sessions"]
 
-    def begin(self, resume: str | None, found: Found | None, facts: dict[str, Any]) -> None:
-        """A session begins: facts are the settings and the environment it runs with."""
+    def begin(self, resume: str | None, found: Found | None, facts: dict[str, Any], **more: Any) -> None:
+        """A session begins: facts are the settings and the environment it runs with; more is what else is told of it
+        alone (sessions.py says what)."""
         state = found.tree if found else None
         session = {
             "began": _now(),
@@ -37,20 +38,23 @@ class Record:
             "command": sys.argv,
             "resume": os.path.realpath(resume) if resume else None,
             "from": found.path if found else None,
+            "wished": found is not None and found.wished,
             "state": state["digest"] if state else None,
             "position": {k: state[k] for k in ("epoch", "batch", "step")} if state else None,
+            "environment": facts.get("environment"),
+            **more,
             "ended": None,  # stays None in a session that was killed
         }
         self._content = {**self._content, **facts, "git": _commit(), "sessions": [*self.sessions, session]}
         self._shelf.write_record(self._content)
         self._open = True
 
-    def end(self, how: str, position: Position, say: Callable[[str], None]) -> None:
+    def end(self, how: str, position: Position, say: Callable[[str], None], **more: Any) -> None:
         """The session ends, and is told how; nothing where none began. A failure is said: no state needs this file."""
         if not self._open or self.sessions[-1]["pid"] != os.getpid():  # a forked child ends nothing
             return
         self._open = False
-        self.sessions[-1]["ended"] = {"at": _now(), "how": how, **asdict(position)}
+        self.sessions[-1]["ended"] = {"at": _now(), "how": how, **asdict(position), **more}
         try:
             self._shelf.write_record(self._content)
         except OSError as reason:

@@ -81,15 +81,15 @@ class Run:
         for name, (number, least) in {**numbers, "virtual_ranks": (virtual_ranks, 0)}.items():
             if not number >= least:
                 raise Misuse(f"{name} {number}: at least {least}")
-        self.shelf, self.feed, self.epochs, self.seed = Shelf(work_dir), feed, epochs, seed
+        self.shelf, self.feed, self.epochs, self.seed, self.position = Shelf(work_dir), feed, epochs, seed, Position()
         self._facts = {"seed": seed, **feed.facts(), **({"virtual_ranks": virtual_ranks} if virtual_ranks else {})}
         self.settings = drift.joined(settings or {}, self._facts)
         self.world, self._virtual, self._patience = ranks.World(), virtual_ranks, patience
-        self.position = Position()
         self._resume, self._init_from = None if resume is None else os.fspath(resume), init_from
         self._free, self._allow, self._explain, self._stops = free, allow, explain, stop or Stop()
-        self._story = Story(self.shelf.folder, epochs, feed.batches, log_every, summaries)
-        self._writer = Writer(self.shelf, save or Every(), snapshots or Keep(), self.say, self._story.settle)
+        keep = snapshots or Keep()
+        self._story = Story(self.shelf.folder, epochs, feed.batches, log_every, summaries, keep=keep)
+        self._writer = Writer(self.shelf, save or Every(), keep, self.say, self._story.settle)
         self._parts: dict[str, state.Stateful] = {}
         self._found: Found | None = None
         self._epoch: Epoch | None = None
@@ -131,7 +131,8 @@ class Run:
                 self.world.lost = error is not None and not isinstance(error, SystemExit)
                 self._writer.close()
                 if self.world.lead:
-                    self._record.end(self._between.how(error, self.finished), self.position, self.say)
+                    how, clock = self._between.how(error, self.finished), self._story.clock(self.position)
+                    self._record.end(how, self.position, self.say, time=clock)
                 self._story.close()
 
     def keep(self, **parts: object) -> None:
@@ -166,7 +167,7 @@ class Run:
             raise Misuse("a run is looped over once, and inside its with block")
         if self._explain:
             for line in explain.fit(self._parts, self._found, self._init_from, self._changes):
-                self.say(line)
+                self.say(line)  # one by one: it may end with an error
             return iter(())
         if not self.finished:
             self._begin()
@@ -234,21 +235,22 @@ class Run:
         self._team.check(self._parts)
         lines = self.world.each(partial(resume.start, self._parts, self._found, self._init_from))
         if self._found is not None:
-            self._story.means.load_state_dict(self._found.tree["means"])
-        self._between.led(partial(self._possess, self._found))
+            self._story.load_state_dict(self._found.tree)
+        self._between.led(partial(self._possess, self._found, lines))
         self._begun, self._found = True, None  # what was found is as large as the model: not kept beside it
         self._strays = Strays(self._parts)
         self.say(*lines)
         self._batches = self._team.stream(self.position, self.epochs)
 
-    def _possess(self, found: Found | None) -> None:
+    def _possess(self, found: Found | None, lines: list[str]) -> None:
         """Make the folder this run's: the journal goes on from the state's mark, and a whole state is in the folder."""
         there = found is not None and found.path == self.shelf.checkpoint and self._told.items() <= found.tree.items()
         try:
             mark = history.possess(self.shelf, found, self._resume is not None, self._record.sessions, self.say)
             self._story.open(mark, self.position)
             self._between.begin(self.position, self.epochs, there)
-            self._record.begin(self._resume, found, self._told)
+            self._story.best.settle(self.shelf, self.position, self.say)
+            self._record.begin(self._resume, found, self._told, **self._story.opening(lines, self.position))
         except OSError as reason:
             raise Unwritable(f"the work dir {self.shelf.folder} cannot be written: {reason}") from reason
 
@@ -266,7 +268,7 @@ class Run:
     def _after(self, position: Position) -> None:
         """The last batch of an epoch is done, what follows is not."""
         self._team.level()
-        self._sow(seeds.For.AFTER, position)
+        seeds.sow(self.seed, seeds.For.AFTER, position.epoch, position.batch, 0)
 
     def _commit(self, epoch: Epoch) -> None:
         """The epoch is done with all that followed its batches: record it, save it."""
@@ -295,6 +297,3 @@ class Run:
             return history.finished(self._found, self.epochs, self.say)
         self._between.finish(self.position)
         self.say(f"Finished: all {self.epochs} epochs are done, saved in {self.shelf.checkpoint}")
-
-    def _sow(self, purpose: seeds.For, position: Position) -> None:
-        seeds.sow(self.seed, purpose, position.epoch, position.batch, 0)

@@ -69,7 +69,7 @@ class Seam:
         have drifted apart."""
         self._team.alike(self._parts)
         self._gather()
-        self._take(partial(self._writer.commit, position, self._tree(position), last=last))
+        self._take(partial(self._writer.commit, position, self._tree(position), last, self._story.better))
         if self._agreed(lambda: False, soon=True).stop and not last:
             self._stop(position)
 
@@ -127,7 +127,7 @@ class Seam:
         """Takes the whole state as it stands in the live parts: true at the seam alone."""
 
         def tree() -> dict[str, Any]:
-            told = {"means": self._story.means.state_dict(), "journal": self._story.mark()}
+            told = {**self._story.state_dict(), "journal": self._story.mark()}
             return {
                 **asdict(position),
                 **self._kept(),

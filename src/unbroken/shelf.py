@@ -12,14 +12,16 @@ import shutil
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import IO, Any
+from typing import Any
 
-from . import checkpoint, listing, lock, state
-from .errors import Damaged, Error, Foreign, Hostile, Unreadable, Unwritable
+from . import checkpoint, listing, lock, sessions, state
+from .disk import free, link, made, remove, sync, sync_folder
+from .errors import Damaged, Error, Foreign, Hostile, Unwritable
 from .places import SNAPSHOT, TEMPORARY, Places
 from .position import Position
 from .sweep import Sweep
 
+WISHED = "which was asked for"
 UNUSABLE = (Damaged, Foreign, Hostile)  # but not Unreadable: a missing permission is no reason to move a file
 
 
@@ -32,6 +34,11 @@ class Found:
     tree: dict[str, Any]
     why: str = "the newest whole state"
     rejected: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def wished(self) -> bool:
+        """Whether somebody named it."""
+        return self.why == WISHED
 
     @property
     def position(self) -> Position:
@@ -48,13 +55,15 @@ class Shelf(Places):
         self._shards = Sweep(self)
         self.verify: Callable[[str, dict[str, Any]], None] = checkpoint.verify  # of a state's shards
 
-    def put(self, tree: dict[str, Any]) -> None:
-        """Make this the newest state. Raises OSError or Damaged; the state before it stays whole then."""
+    def put(self, tree: dict[str, Any], best: bool = False) -> None:
+        """Make this the newest state, and the best. Raises OSError or Damaged; those before it stay whole then."""
         self._ours()
         fresh = _written(tree, self.checkpoint)
         if os.path.exists(self.checkpoint):
-            _link(self.checkpoint, self.previous)
+            link(self.checkpoint, self.previous)
         os.replace(fresh, self.checkpoint)
+        if best:  # a second name: the next save gives checkpoint.pt another file
+            link(self.checkpoint, self.best)
         sync_folder(self.folder)
         self._sweep_shards()
 
@@ -62,7 +71,7 @@ class Shelf(Places):
         """Keep this state for good, as checkpoints/E1000_net.pt: a file of its own, no link to checkpoint.pt, so
         that whatever befalls one of them spares the other."""
         self._ours()
-        _made(self.snapshots)
+        made(self.snapshots)
         path = self.snapshot(tree["epoch"])
         if _of_another_history(path, tree):
             self.move_behind(path)
@@ -87,18 +96,35 @@ class Shelf(Places):
     def set_aside(self, found: Found, say: Callable[[str], None]) -> None:
         """Give what is damaged a new name, so that nothing takes it for a state and nothing is lost."""
         for path, reason in found.rejected.items():
-            target = _free(path + ".damaged")
+            target = free(path + ".damaged")
             os.replace(path, target)
             say(f"{reason}; set aside as {target}")
 
     def later(self, step: int) -> list[str]:
         """The states later than a step, and the damaged ones, of which nobody knows."""
-        return [path for path in (self.checkpoint, self.previous, *self.kept()) if _step(path) > step]
+        return [path for path in (self.checkpoint, self.previous, self.best, *self.kept()) if _step(path) > step]
+
+    def settle_best(self, epoch: int, now: bool, say: Callable[[str], None]) -> bool:
+        """Whether best.pt is the state of that epoch; where `now`, checkpoint.pt is, and gets its name. What is another
+        run's or damaged is moved out of the way."""
+        if now:
+            link(self.checkpoint, self.best)
+            sync_folder(self.folder)
+        if not os.path.lexists(self.best):
+            return False
+        try:
+            if epoch and checkpoint.read(self.best)["epoch"] == epoch:
+                return True
+            say(f"{self.best} is not the best of this history: moved to {self.move_behind(self.best)}")
+        except UNUSABLE as reason:
+            os.replace(self.best, target := free(self.best + ".damaged"))
+            say(f"{reason}; set aside as {target}")
+        return False
 
     def move_behind(self, path: str, *, copy: bool = False) -> str:
         """Move (or copy) a file to checkpoints/left-behind/ under a name that nothing has yet."""
-        _made(self.behind)
-        target = _free(os.path.join(self.behind, os.path.basename(path)))
+        made(self.behind)
+        target = free(os.path.join(self.behind, os.path.basename(path)))
         if copy:
             self.copy(path, target)
         else:
@@ -113,26 +139,14 @@ class Shelf(Places):
         try:
             shutil.copyfile(source, fresh)
         except OSError:
-            _remove(fresh)
+            remove(fresh)
             raise
         os.replace(fresh, target)
         sync_folder(os.path.dirname(target))
 
     def read_record(self) -> dict[str, Any] | None:
         """run.json, or None before the run was born."""
-        if not os.path.lexists(self.record):
-            return None
-        try:
-            with open(self.record, encoding="utf-8") as file:
-                record = json.load(file)
-            sessions = [dict(session) for session in record["sessions"]]
-            for session in sessions:
-                _ = session["resume"], session["state"], session["began"], dict(session["ended"] or {})
-        except OSError as reason:
-            raise Unreadable(f"{self.record} cannot be read: {reason.strerror}") from reason
-        except (ValueError, KeyError, TypeError, RecursionError) as reason:
-            raise Damaged(f"{self.record} is damaged ({reason}); move it away, the states do not need it") from reason
-        return {**record, "sessions": sessions}
+        return sessions.read(self.record)
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Replace run.json as a whole."""
@@ -152,7 +166,7 @@ class Shelf(Places):
         Raises Occupied with the holder, Unwritable when the folder cannot be made or written.
         """
         try:
-            _made(self.folder)
+            made(self.folder)
         except OSError as reason:
             raise Unwritable(f"the work dir {self.folder} cannot be made: {reason.strerror}") from reason
         with lock.held(self.lock, say, patience):
@@ -200,7 +214,7 @@ class Shelf(Places):
         """What a killed save left behind; only the holder of the lock may judge that nobody writes it."""
         for path in self.names():
             if path.endswith(TEMPORARY):
-                _remove(path)
+                remove(path)
         self._sweep_shards()
 
     def _sweep_shards(self) -> None:
@@ -212,45 +226,21 @@ class Shelf(Places):
 def put(tree: dict[str, Any], path: str) -> None:
     """Write a state to a file of any name, whole or not at all. Raises Unwritable."""
     try:
-        _made(os.path.dirname(path))
+        made(os.path.dirname(path))
         os.replace(_written(tree, path), path)
         sync_folder(os.path.dirname(path))
     except (OSError, RuntimeError) as reason:
         raise Unwritable(f"{path} cannot be written: {reason}") from reason
 
 
-def sync(file: IO[Any]) -> None:
-    """What was written to this file survives a power cut from here on."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def sync_folder(folder: str) -> None:
-    """The names in this folder survive a power cut from here on: without it a rename may be lost."""
-    handle = os.open(folder or ".", os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _made(folder: str) -> None:
-    """Make a folder, and those above it, so that their names survive a power cut."""
-    if folder and not os.path.isdir(folder):
-        above = os.path.dirname(folder.rstrip("/"))
-        _made(above)
-        os.makedirs(folder, exist_ok=True)
-        sync_folder(above)
-
-
 def _written(tree: dict[str, Any], path: str) -> str:
     """Write a state beside its place."""
     fresh = path + TEMPORARY
-    _remove(fresh)
+    remove(fresh)
     try:
         checkpoint.write(tree, fresh)
     except (OSError, RuntimeError, Error):
-        _remove(fresh)  # room for the next try
+        remove(fresh)  # room for the next try
         raise
     return fresh
 
@@ -277,22 +267,3 @@ def _of_another_history(path: str, tree: dict[str, Any]) -> bool:
     except UNUSABLE:
         return True
     return state.difference(checkpoint.training(there), checkpoint.training({**there, **tree})) is not None
-
-
-def _link(old: str, new: str) -> None:
-    """A second name for a file, replacing what had that name in one act."""
-    fresh = new + TEMPORARY
-    _remove(fresh)
-    os.link(old, fresh)
-    os.replace(fresh, new)
-    _remove(fresh)  # which is still there if `new` was a name of the same file: such a rename does nothing
-
-
-def _free(path: str) -> str:
-    names = (path if n == 1 else f"{path}-{n}" for n in range(1, 1_000_000))
-    return next(name for name in names if not os.path.lexists(name))
-
-
-def _remove(path: str) -> None:
-    if os.path.lexists(path):
-        os.remove(path)

@@ -10,10 +10,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, cast
 
+from . import records
+from .best import Best
 from .console import Console, Pace, brief, duration
 from .errors import Misuse
-from .journal import Journal, Mark, Summaries
+from .journal import Journal, Mark
+from .keep import Keep
 from .means import Means, Number
+from .mirror import Mirror
 from .position import Position
 from .ranks import World
 from .spent import Spent, born
@@ -30,22 +34,28 @@ class Story:
 
     world = World()
 
-    def __init__(self, folder: str, epochs: int, batches: int, log_every: int, summaries: bool) -> None:
-        self.means = Means()
+    def __init__(
+        self, folder: str, epochs: int, batches: int, log_every: int, summaries: bool, *, keep: Keep | None = None
+    ) -> None:
+        self.means, self.best, self.better = Means(), Best(keep or Keep()), False
         self.journal = Journal(os.path.join(folder, "journal.jsonl"))
         self._folder, self._epochs, self._batches, self._log_every = folder, epochs, batches, log_every
         self._console, self._pace = Console(), Pace(0.0)
         self._mirrored = summaries
-        self._summaries: Summaries | None = None
+        self._summaries: Mirror | None = None
         self._born, self._first, self.spent = born(), 0, Spent()
+        self._said: list[str] = []  # what was said before the work dir was this run's
+        self._opened = False
 
     def open(self, mark: Mark | None, position: Position) -> None:
         """Begin to write, after the records that the mark vouches for."""
         self._pace, self._first = Pace(self._done(position)), position.step
         self._console.open(os.path.join(self._folder, "train.log"))
         self.journal.open(mark)
+        self._opened = True
         if self._mirrored:
-            self._summaries = Summaries(os.path.join(self._folder, "summaries"), position.step)
+            kept = records.tail(self.journal.path, position.step)
+            self._summaries = Mirror(os.path.join(self._folder, "summaries"), position.step, kept)
 
     def close(self) -> None:
         if self._summaries:
@@ -53,10 +63,21 @@ class Story:
         self.journal.close()
         self._console.close()
 
+    def state_dict(self) -> dict[str, Any]:
+        """What of the story is part of a state: the means so far, and the best epoch."""
+        return {"means": self.means.state_dict(), **self.best.state_dict()}
+
+    def load_state_dict(self, tree: Mapping[str, Any]) -> None:
+        """Go on with the story of a state."""
+        self.means.load_state_dict(tree["means"])
+        self.best.load_state_dict(tree)
+
     def say(self, line: str) -> None:
         """Print a line, and write it to train.log."""
         if self.world.lead:
             self._console.say(line)
+            if not self._opened:
+                self._said.append(line)
 
     def log(self, values: Mapping[str, Number], named: Mapping[str, Any]) -> None:
         """Take what the loop measured. Raises Misuse for a name that a record uses itself."""
@@ -86,8 +107,11 @@ class Story:
         self.take_in()
         record = self.means.epoch()
         self.means = Means()
+        self.better = self.best.offer(record, position.epoch)
         self._write("epoch", position, record, {"seconds": seconds})
         self.say(f"epoch {position.epoch}/{self._epochs}  {brief(_headline(record))}  {seconds:.1f} s")
+        for warning in self.best.warnings():
+            self.say(warning)
 
     def mark(self) -> Mark:
         """What a checkpoint stores to vouch for all that was told. Raises OSError when the disk does not take it."""
@@ -102,15 +126,24 @@ class Story:
         if (mirror := self._summaries) is not None:  # the loop may give it up meanwhile
             mirror.flush()
 
+    def opening(self, lines: list[str], position: Position) -> dict[str, Any]:
+        """What run.json tells of this session beside its state: what it is to do, what was said before it and by now
+        with these lines, what the journal threw away, and when."""
+        goal = {"epochs": self._epochs, "batches": self._batches, "said": [*self._said, *lines]}
+        return {**goal, "cut": self.journal.cut, "time": self.clock(position)}
+
+    def clock(self, position: Position) -> dict[str, float]:
+        """The time, and what this session has spent by now."""
+        return {"unix": time.time(), **self.spent.told(time.monotonic() - self._born, position.step - self._first)}
+
     def _write(self, at: str, position: Position, values: dict[str, Any], times: dict[str, float]) -> None:
         if not self.world.lead:
             return
         place = {"at": at, "epoch": position.epoch, "step": position.step}
-        clock = {"unix": time.time(), **times}
-        spent = self.spent.told(time.monotonic() - self._born, position.step - self._first)
-        self.journal.write({**place, **values, "time": {**clock, **spent}})
+        clock = self.clock(position)
+        self.journal.write({**place, **values, "time": {"unix": clock["unix"], **times, **clock}})
         if self._summaries:
-            self._summaries.write({**place, **values, "time": clock})
+            self._summaries.write({**place, **values, "time": {"unix": clock["unix"], **times}})
 
     def _progress(self, position: Position, samples: int) -> str:
         self._pace.tick(self._done(position))

@@ -89,12 +89,12 @@ class Writer:
         if position != self._taken or self.failed:
             self._begin(position, tree, kept=False)
 
-    def commit(self, position: Position, tree: Tree, last: bool) -> None:
-        """Save a completed epoch where that is due, and keep it for good where that is."""
+    def commit(self, position: Position, tree: Tree, last: bool, best: bool = False) -> None:
+        """Save a completed epoch where that is due, and keep it for good, or as the best, where that is."""
         kept = self._keep.due(position.epoch)
-        if kept or last:
+        if kept or last or best:
             self.wait()  # this very state is wanted, not a newer one
-            self._begin(position, tree, kept)
+            self._begin(position, tree, kept, best)
         elif self._when.due_epoch(position.epoch):
             self._waiting = True
             if self.overdue():
@@ -138,7 +138,7 @@ class Writer:
         self.wait()
         self._thread.shutdown(wait=os.getpid() == self._owner)
 
-    def _begin(self, position: Position, tree: Tree, kept: bool) -> None:
+    def _begin(self, position: Position, tree: Tree, kept: bool, best: bool = False) -> None:
         if os.getpid() != self._owner:
             return
         self._at = began = time.monotonic()
@@ -151,7 +151,7 @@ class Writer:
             self._say(self._otherwise(reason, snapshot))
             return
         self._stall = time.monotonic() - began
-        self._under_way = self._thread.submit(self._written, copied, snapshot)
+        self._under_way = self._thread.submit(self._written, copied, snapshot, best)
         if not self._when.background:
             self.wait()
 
@@ -173,7 +173,7 @@ class Writer:
 
     # ---- in the background
 
-    def _written(self, tree: dict[str, Any], snapshot: str) -> Outcome:
+    def _written(self, tree: dict[str, Any], snapshot: str, best: bool) -> Outcome:
         began, warnings = time.monotonic(), list[str]()
         try:
             self._settle()
@@ -181,7 +181,7 @@ class Writer:
             if snapshot:  # before checkpoint.pt: whoever is killed in between comes back and writes both
                 warnings += self._kept(tree, snapshot)
                 snapshot = ""
-            self._shelf.put(tree)
+            self._shelf.put(tree, best)
         except FAILURES as reason:
             return Outcome(False, [*warnings, self._otherwise(reason, snapshot)], time.monotonic() - began)
         return Outcome(True, warnings, time.monotonic() - began)

@@ -89,3 +89,37 @@ def test_a_precise_hand_comes_to_the_point_that_has_room_behind_it():
 
 def test_all_precise_preshapes_are_tried_as_such():
     assert tries(14).precise.tolist() == [PRESHAPES[name].precise for name in NAMES]
+
+
+def test_a_pinching_thumb_and_its_fingers_come_towards_each_other():
+    some = tries(280)[np.flatnonzero(tries(280).precise)]
+    angles = closing.opened(some.kinds, np.random.default_rng(2))
+    width = np.full(len(some), 0.02)
+    _, opening, closed = closing._meet(some, angles, width)
+    thumb, fingers = closing._ways_of_tips(some, angles)
+    n, share = np.arange(len(some)), np.abs(closing.CLOSED[:, None, None] - closed).argmin(0)
+    towards = (fingers.way[n, share[:, 1]] - thumb.way[n, share[:, 0]]) * opening
+    assert np.median(towards.sum(-1)) > 1.2  # 2 when they come straight at each other
+    apart = thumb.place[n, share[:, 0]] - fingers.place[n, share[:, 1]]
+    room = np.linalg.norm(apart, axis=-1) - thumb.thick[n, share[:, 0]] - fingers.thick[n, share[:, 1]]
+    assert np.median(np.abs(room - width)) < 0.006
+
+
+def test_a_lateral_pinch_holds_a_plate_between_thumb_and_index():
+    card = field.build(trimesh.creation.box([0.06, 0.06, 0.004]))
+    kind = NAMES.index("lateral")
+    rng = np.random.default_rng(0)
+    spots = np.zeros((40, 4, 6))
+    spots[..., :2] = rng.uniform(-0.025, 0.025, (40, 4, 2))
+    spots[..., 2], spots[..., 5] = 0.002, 1.0
+    some = closing.Tries(np.full(40, kind), spots, np.tile([1.0, 0, 0], (40, 1)), np.tile(MEAN_BONES, (40, 1)))
+    hands = Hands.of(*closing.close(card, some, rng), some.bones)
+    near = gaps(card, *hands.balls(13, closing.FIRST)).min(-1).reshape(40, 5, 3) < 0.001
+    assert (near[:, 0].any(-1) & near[:, 1].any(-1)).mean() > 0.25
+
+
+def test_there_is_no_room_beside_a_wall_and_enough_beside_a_rod():
+    rod, wall = (field.build(trimesh.creation.box(size)) for size in ([0.2, 0.02, 0.02], [0.2, 0.02, 0.2]))
+    spots, way = np.array([[0.0, 0.01, 0, 0, 1, 0]]), np.array([[[0.0, 0, 1.0], [1.0, 0, 0]]])
+    assert (closing._room(rod, spots, np.array([0.02]), way)[0] > 0.02).tolist() == [True, False]
+    assert (closing._room(wall, spots, np.array([0.02]), way)[0] > 0.02).tolist() == [False, False]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import trimesh
+from scipy.spatial import ConvexHull
 
 from perpart.anatomy import ANGLES, FINGERS, MEAN_BONES
 from perpart.grasps import filters
@@ -105,6 +106,14 @@ def test_the_measure_is_the_radius_of_the_ball_that_fits_into_the_hull():
     assert filters._measure(corners) == pytest.approx(1 / np.sqrt(6))
     assert filters._measure(corners + 0.1) < 1 / np.sqrt(6)
     assert filters._measure(corners[:7]) == 0
+
+
+def test_the_quick_look_whether_wrenches_surround_the_origin_agrees_with_their_hull():
+    rng = np.random.default_rng(0)
+    for shift in np.repeat([0.0, 0.3, 0.6, 1.0], 10):
+        wrenches = rng.standard_normal((20, 6)) + shift
+        radius = -ConvexHull(wrenches).equations[:, -1].max()
+        assert filters._around(wrenches) == (radius > 0)
 
 
 def test_wrenches_stay_inside_the_friction_cone():

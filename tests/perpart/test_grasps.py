@@ -13,7 +13,7 @@ from perpart.anatomy import LIMITS
 from perpart.data import graspset
 from perpart.errors import Mistake
 from perpart.grasps import __main__ as grasps
-from perpart.grasps import filters, making
+from perpart.grasps import filters, plan
 from perpart.hands import Hands
 from perpart.objects import field
 
@@ -41,7 +41,7 @@ def test_the_six_held_out_categories_are_seen_in_the_test_only(shipped):
         name: {shipped.objects[i][0] for i in np.unique(shipped.object_of[shipped.of(name)])}
         for name in graspset.SPLITS
     }
-    assert in_split["test"] == set(making.HELD_OUT)
+    assert in_split["test"] == set(plan.HELD_OUT)
     assert not in_split["test"] & (in_split["train"] | in_split["valid"])
     assert sum(len(shipped.of(name)) for name in graspset.SPLITS) == len(shipped)
 
@@ -92,14 +92,14 @@ def test_the_shipped_set_says_how_it_was_made():
     said = json.loads((DATA / "grasps.json").read_text())
     assert said["command"].startswith("python -m perpart.grasps make")
     assert said["tries"]["accepted"] == len(graspset.load())
-    assert said["unit"] == "metres and radians"
+    assert said["unit"] == "m"
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(tmp_path):
     for jobs in (1, 2):
         options = {"grasps": 4, "seed": 3, "instances": 1, "categories": ("cup", "egg"), "rounds": 1}
         grasps.make(tmp_path / str(jobs), jobs=jobs, **options)
-    for name in ("grasps.npz", "grasps.json"):
+    for name in ("grasps.npz", "grasps.json", "card.md", "card.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
     # The cup takes longer: with two jobs the egg is done first, and its grasps must still be the egg's.
     assert (graspset.load(tmp_path / "2").object_of == 1).sum() == 2
@@ -123,7 +123,7 @@ def test_describe_says_what_is_there(shipped, capsys):
 
 
 def test_files_that_are_missing_cut_or_of_another_hand_are_told(shipped, tmp_path):
-    with pytest.raises(Mistake, match=r"grasps\.json is missing"):
+    with pytest.raises(Mistake, match=r"grasps\.json: is missing"):
         graspset.load(tmp_path)
     graspset.save(shipped, tmp_path, {})
     whole = (tmp_path / "grasps.npz").read_bytes()

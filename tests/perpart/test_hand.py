@@ -7,6 +7,7 @@ import torch
 from perpart import hand
 from perpart.anatomy import CONE_PARTS
 from perpart.errors import Mistake
+from tests.perpart import dense
 
 FLAT = torch.zeros(1, len(hand.ANGLES), dtype=torch.float64)
 HERE = torch.eye(4, dtype=torch.float64)[None]
@@ -98,6 +99,22 @@ def test_distance_agrees_with_balls_densely_strung_along_every_cone():
             radii = posed.ra[:, cone, None] + share * (posed.rb - posed.ra)[:, cone, None]
             dense = dense.minimum((torch.cdist(points, centres) - radii[:, None]).amin(-1))
         torch.testing.assert_close(got[..., part], dense, atol=5e-8, rtol=0)
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_distance_is_that_to_a_dense_mesh_of_the_part_to_a_tenth_of_a_millimetre(seed):
+    posed = hand.pose(*drawn(1, seed))
+    rng = np.random.default_rng(seed)
+    ends = torch.cat([posed.a, posed.b], 1)[0].numpy()
+    spread = rng.choice([0.005, 0.02, 0.08], (150, 1))  # in it, on it, and where a taper left out would show
+    points = ends[rng.integers(len(ends), size=150)] + spread * rng.normal(size=(150, 3))
+    expected = np.full((150, 16), np.inf)
+    for number, part in enumerate(posed.part.tolist()):
+        mesh = dense.cone(*(array[0, number].numpy() for array in (posed.a, posed.b, posed.ra, posed.rb)))
+        assert mesh.off() < 0.00005
+        expected[:, part] = np.minimum(expected[:, part], mesh.signed(points))
+    got, _ = hand.distance(posed, torch.tensor(points)[None])
+    np.testing.assert_allclose(got[0], expected, rtol=0, atol=0.0001)
 
 
 def test_the_point_minus_distance_times_gradient_lies_on_the_part():

@@ -106,3 +106,19 @@ def test_a_unit_below_the_free_nats_is_not_pushed_further_down():
 def test_active_units_are_those_whose_mean_varies():
     mu = torch.randn(100, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.0, 0.01])
     assert losses.active(mu) == 1
+
+
+def test_unknown_directions_cost_nothing_and_teach_nothing():
+    batch = truth()
+    guess = normalize(torch.randn(2, 60, 3, generator=torch.Generator().manual_seed(1)), dim=-1).requires_grad_()
+    nothing = losses.direction(guess, torch.zeros_like(batch["direction"]), batch["contact"])
+    nothing.backward()
+    assert nothing == 0
+    assert guess.grad is not None
+    assert not guess.grad.any()
+    half = batch["direction"].clone()
+    half[:, :30] = 0
+    torch.testing.assert_close(
+        losses.direction(guess, half, batch["contact"]),
+        losses.direction(guess[:, 30:], half[:, 30:], batch["contact"][:, 30:]),
+    )

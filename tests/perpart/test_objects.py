@@ -9,7 +9,7 @@ import pytest
 from manifold3d import Manifold, OpType
 
 from perpart.errors import Mistake
-from perpart.objects import CATEGORIES, Object, build, field
+from perpart.objects import CATEGORIES, SYMMETRIES, UP, Object, build, field
 
 EVERY = pytest.mark.parametrize("category", CATEGORIES)
 DEMANDED = {"mug", "bottle", "bowl", "wine_glass", "frying_pan", "hammer", "camera", "banana", "toothpaste"}
@@ -80,6 +80,21 @@ def test_symmetry_is_as_stated(grown, category):
     for motion in MOTIONS[thing.symmetry]:
         moved = thing.mesh.vertices @ motion.T
         assert abs(grid.distance(moved)[0]).max() < 3e-3
+
+
+def test_every_stated_symmetry_has_words():
+    assert {recipe.symmetry for recipe in CATEGORIES.values()} <= set(SYMMETRIES)
+    assert set(MOTIONS) == set(SYMMETRIES)
+
+
+def test_an_instance_knows_its_seed_which_way_is_up_and_how_far_points_are_from_it():
+    glass = build("wine_glass", 4)
+    assert (glass.category, glass.seed, glass.up) == ("wine_glass", 4, UP)
+    top, foot = (np.abs(glass.mesh.vertices[:, 2] - end) < 0.002 for end in glass.mesh.bounds[::-1, 2])
+    assert np.ptp(glass.mesh.vertices[foot][:, :2]) > np.ptp(glass.mesh.vertices[top][:, :2]) * 0.5
+    distance, way = glass.field.distance(np.array([[0, 0, glass.mesh.bounds[0, 2] - 0.01]]))
+    assert distance[0] == pytest.approx(0.01, abs=5e-4)
+    np.testing.assert_allclose(way[0], [0, 0, -1], atol=0.05)
 
 
 def _turn(axis: int, degrees: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The search for grasps on one object"""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,17 @@ def test_the_same_seed_finds_the_same_and_another_seed_finds_others(catch):
     assert again.quality == catch.quality
     assert again.reasons == catch.reasons
     assert not np.array_equal(np.array(other.angles), np.array(catch.angles))
+
+
+def test_another_turn_adds_to_what_was_caught_and_leaves_that_as_it_was(catch):
+    before = deepcopy(catch)
+    more = search.search("egg", 5, 8, 2, 1, catch)
+    assert len(more.kinds) == 8
+    np.testing.assert_array_equal(more.angles[:6], catch.angles)
+    assert more.quality[:6] == catch.quality == before.quality
+    assert [found for _, found in more.turns] == [6, 2]
+    assert catch.turns == before.turns
+    assert more.reasons.total() == sum(tries for tries, _ in more.turns)
 
 
 def test_every_figure_is_within_its_limit(catch):

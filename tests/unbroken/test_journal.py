@@ -5,12 +5,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unbroken import children
-from unbroken.journal import Journal, Summaries, numbers
+from unbroken.journal import Journal
 
 RECORDS = [{"at": "step", "step": i, "train": {"loss": 1 / (i + 1)}} for i in range(9)]
 
@@ -110,45 +109,3 @@ def test_records_wait_in_memory_while_the_disk_is_full_and_no_state_vouches_for_
     ended = children.run(full_disk, tmp_path / "journal.jsonl")
     assert ended.out.splitlines() == ["mark says File too large", "held True"]
     assert lines(tmp_path / "journal.jsonl") == RECORDS
-
-
-def test_every_number_has_a_path() -> None:
-    record = {"at": "epoch", "step": 3, "train": {"loss": 0.5, "parts": {"palm": 1}}, "note": "x"}
-    assert numbers(record) == [("step", 3), ("train/loss", 0.5), ("train/parts/palm", 1)]
-
-
-def test_the_mirror_shows_each_number_at_its_step_and_drops_what_a_killed_session_wrote(tmp_path: Path) -> None:
-    # Imported here because it takes seconds, and children import this file too.
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
-
-    first = Summaries(str(tmp_path), 0)
-    for record in RECORDS[:5]:
-        first.write(record)
-    first.flush()
-    first.close()
-    second = Summaries(str(tmp_path), 2)
-    for record in RECORDS[3:]:
-        second.write({**record, "train": {"loss": 7.0}})
-    second.close()
-    events = EventAccumulator(str(tmp_path)).Reload().Scalars("step/train/loss")
-    assert [event.step for event in events] == list(range(9))
-    assert [event.value for event in events] == pytest.approx([1.0, 0.5, 1 / 3, *[7.0] * 6])
-
-
-def mirror_on_a_full_disk(folder: Path) -> None:
-    mirror = Summaries(str(folder), 0)
-    mirror.write(RECORDS[0])
-    mirror.flush()
-    children.disk(1)
-    for record in RECORDS:
-        mirror.write(record)
-        mirror.flush()
-    mirror.close()
-    print("alive")
-
-
-def test_a_mirror_that_cannot_be_written_does_not_end_training(tmp_path: Path) -> None:
-    """The journal is the truth and the mirror can be made again of it."""
-    ended = children.run(mirror_on_a_full_disk, tmp_path)
-    assert ended.code == 0, ended.out
-    assert "alive" in ended.out

@@ -1,6 +1,7 @@
 """The torchrun that started a process, played by a process that forks another"""
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -82,3 +83,13 @@ def test_a_trainer_whose_torchrun_is_there_is_not_waited_for(tmp_path: Path, mon
     shelf = Shelf(str(tmp_path))
     with shelf.locked(print), pytest.raises(Occupied), Shelf(shelf.folder).locked(print):
         pass
+
+
+def test_a_process_is_as_old_as_it_is_and_one_that_is_not_there_has_no_age() -> None:
+    began = time.monotonic()
+    with subprocess.Popen(["sleep", "9"]) as child:
+        age = launcher.age_of(child.pid)
+        assert age is not None
+        assert age <= time.monotonic() - began + 0.02  # the system counts in hundredths
+        child.kill()
+    assert launcher.age_of(child.pid) is None

@@ -188,6 +188,17 @@ def test_a_lock_is_taken_over_from_one_that_was_killed_and_that_is_said(path: st
     assert taken(path) == [f"took over from {gone}, which is gone (killed)"]
 
 
+def test_a_holder_is_alive_while_its_process_is_and_nobody_knows_of_another_host(me: Holder) -> None:
+    assert me.alive is True
+    assert replace(me, pid=dead()).alive is False
+    assert replace(me, boot="of yesterday").alive is False
+    assert replace(me, host="another").alive is None
+
+
+def test_a_process_that_was_given_a_dead_holders_number_is_not_the_holder(me: Holder) -> None:
+    assert replace(me, since="2020-01-01T00:00:00+00:00").alive is False
+
+
 def test_a_lock_is_taken_over_after_the_machine_was_started_again_although_the_pid_lives(path: str, me: Holder) -> None:
     gone = replace(me, boot="of yesterday", pid=os.getppid())
     left(path, gone)
@@ -200,7 +211,20 @@ def test_a_lock_is_taken_over_from_another_host_whose_lock_is_free(path: str, me
     assert taken(path) == [f"took over from {gone}, which is gone (its lock is free)"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": 1}', "\x00\x00", "null", "7"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"pid": 1}',
+        "\x00\x00",
+        "null",
+        "7",
+        '{"host": "h", "pid": 1, "boot": "", "since": "once"}',
+    ],
+)
 def test_a_name_that_cannot_be_read_is_no_holder(path: str, content: str) -> None:
     Path(path).write_text(content)
     assert lock.holder(path) is None

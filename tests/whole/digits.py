@@ -42,7 +42,7 @@ def main() -> None:
     with unbroken.Run(
         options.work_dir, feed, epochs=options.epochs, seed=3, resume=options.resume, log_every=1,
         save=unbroken.Every(minutes=options.save_minutes, background=not options.wait),
-        snapshots=unbroken.Keep(every=2),
+        snapshots=unbroken.Keep(every=2, best="valid.accuracy"),
     ) as run:  # fmt: skip
         model = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 10))
         average = torch.optim.swa_utils.AveragedModel(

@@ -10,6 +10,7 @@ for the newest state.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import tempfile
 from collections import Counter
@@ -31,6 +32,7 @@ from unbroken.journal import Journal
 from unbroken.shelf import Shelf
 
 EPOCHS = 3
+KEEP = unbroken.Keep(1, latest=2, best="train.loss", lower=True)
 MODELS = ("ordered", "strict")
 Place = tuple[int, int]  # epochs, batches
 
@@ -39,9 +41,7 @@ def train(work_dir: Path, recorder: Recorder | None = None, batches: int = 99, *
     """Three epochs of three batches, with a save at every seam; left after so many batches."""
     feed = unbroken.Feed(TensorDataset(torch.linspace(-1, 1, 6 * 48).reshape(6, 48)), batch_size=2)
     options = {"save": unbroken.Every(minutes=1e-9, background=False), **options}
-    with unbroken.Run(
-        str(work_dir), feed, epochs=EPOCHS, log_every=1, snapshots=unbroken.Keep(1, latest=2), **options
-    ) as run:
+    with unbroken.Run(str(work_dir), feed, epochs=EPOCHS, log_every=1, snapshots=KEEP, **options) as run:
         model = nn.Sequential(nn.Dropout(0.1), nn.Linear(48, 48))
         optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
         run.keep(model=model, optimizer=optimizer)
@@ -92,6 +92,8 @@ def look(folder: Path) -> Look:
     try:
         with shelf.locked(lambda line: None):
             shelf.read_record()
+            if os.path.exists(shelf.best):
+                checkpoint.read(shelf.best)
             found = shelf.newest()
             if found is None:
                 return Look(None, "")

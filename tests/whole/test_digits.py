@@ -131,7 +131,7 @@ def test_going_back_to_a_snapshot_leaves_later_states_behind_and_is_granted_once
     assert killed.code == -signal.SIGKILL
     assert "Resuming from epoch 2" in killed.out
     behind = sorted(p.name for p in (halfway / "checkpoints" / "left-behind").iterdir())
-    assert behind == ["E004_net.pt", "checkpoint.prev.pt", "checkpoint.pt", "journal.jsonl"]
+    assert behind == ["E004_net.pt", "best.pt", "checkpoint.prev.pt", "checkpoint.pt", "journal.jsonl"]
     again = jobs.run("digits", halfway, "--resume", snapshot, out=halfway / "out.txt")
     assert re.search(r"was granted on .*: going on with what it began", again.out)
     assert "Resuming from epoch 3" in again.out

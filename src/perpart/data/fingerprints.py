@@ -14,9 +14,10 @@ def fingerprint(value) -> str:
 
 
 def absorb(digest, value) -> None:
-    """Feed a tree of dataclasses, dicts, sequences and arrays to a digest, with names, types and shapes."""
+    """Feed a tree of dataclasses, dicts, sequences and arrays to a digest, with names, types and shapes. Fields that
+    do not count when two are compared do not count here either."""
     if is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
+        value = {field.name: getattr(value, field.name) for field in fields(value) if field.compare}
     if isinstance(value, dict):
         value = tuple(sorted(value.items()))
     if isinstance(value, np.ndarray):

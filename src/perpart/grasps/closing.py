@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from perpart.anatomy import LIMITS
+from perpart.anatomy import LIMITS, limited
 from perpart.hands import Hands, gaps
 from perpart.objects.field import Field
 from perpart.preshapes import ACROSS, FLEXIONS, NAMES, PRESHAPES, Preshape, opened, travels
@@ -14,7 +14,12 @@ from perpart.preshapes import ACROSS, FLEXIONS, NAMES, PRESHAPES, Preshape, open
 BALLS = 7  # per cone: 4 to 11 mm apart, so a ball's neighbours overhang it by less than 1 mm
 SINK = 0.0006  # m: how deep a closing link presses in, as soft flesh does
 STEPS, HALVINGS = 20, 5
+WAYS = 8  # to come in from, per spot
 BEHIND, ROOM = (0.04, 0.07, 0.1), 0.025  # m: a pinching hand wants this much room so far behind its fingertips
+LEVER = 0.15  # m of room that a metre from the middle outweighs
+LANES, BESIDE = (0.0, 0.03, 0.06), 0.012  # m: and beside them, so far behind, a digit's breadth
+CLOSED, OFF = np.linspace(0, 0.9, 7), 0.01  # shares of the travel; m off that weigh as much as a right angle astray
+EARLY = 0.3  # of its travel: so much before it holds, a precise hand comes in
 START = 0.16  # m: how far off the hand starts to come in
 FIRST = 6  # the first cone that is not the palm's
 
@@ -54,21 +59,26 @@ def close(
 ) -> tuple[Float[np.ndarray, "n angles"], Float[np.ndarray, "n 4 4"]]:
     """Carry out tries. Returns joint angles (radians) and palm frames in the object's frame. A try may fail: the
     filters judge."""
-    angles = opened(tries.kinds, rng)
-    root, way = _aim(field, tries, angles, rng)
+    angles, travel = opened(tries.kinds, rng), travels(tries.kinds)
+    root, way, closed = _aim(field, tries, angles, rng)
+    start = np.maximum(closed - EARLY, 0)[..., None] * travel
+    angles[:, FLEXIONS] += start
     root = _come_in(field, tries, Hands.of(angles, root, tries.bones), way, rng)
-    return _bend(field, Hands.of(angles, root, tries.bones), travels(tries.kinds)), root
+    return _bend(field, Hands.of(angles, root, tries.bones), travel - start), root
 
 
-def _aim(field: Field, tries: Tries, angles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Palm frames as if the hand had arrived, and the way in (unit, object's frame)."""
-    root, way = np.zeros((len(tries), 4, 4)), np.zeros((len(tries), 3))
+def _aim(
+    field: Field, tries: Tries, angles: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Palm frames as if the hand had arrived, the way in (unit, object's frame), and how far each digit of a precise
+    hand has closed (a share of its travel) when it holds."""
+    root, way, closed = np.zeros((len(tries), 4, 4)), np.zeros((len(tries), 3)), np.zeros((len(tries), 5))
     fine = tries.precise
     if not fine.all():
         root[~fine], way[~fine] = _power(tries[~fine], rng)
     if fine.any():
-        root[fine], way[fine] = _precise(field, tries[fine], angles[fine], rng)
-    return root, way
+        root[fine], way[fine], closed[fine] = _precise(field, tries[fine], angles[fine], rng)
+    return root, way, closed
 
 
 def _power(tries: Tries, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -84,29 +94,40 @@ def _power(tries: Tries, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return _frames(turn, spots[:, :3] - np.einsum("nij,nj->ni", turn, under)), -normal
 
 
-def _precise(field: Field, tries: Tries, angles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Thumb and fingers on two opposite sides, coming in from where there is room: palm frames, and the way in."""
+def _precise(field: Field, tries: Tries, angles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Thumb and fingers on two opposite sides, coming in from where there is room: palm frames, the way in, and how
+    far each digit has closed."""
     spots, way, width = _reachable(field, tries.spots, rng)
-    meet, opening = _meet(tries, angles, width)
+    meet, opening, closed = _meet(tries, angles, width)
     normal = _unit(spots[:, 3:] + 0.12 * rng.standard_normal((len(tries), 3)))
     middle = spots[:, :3] - 0.5 * width[:, None] * spots[:, 3:]
     approach = _unit(np.array([shape.approach for shape in tries.shapes]))
     turn = _basis(normal, way) @ _basis(opening, approach).swapaxes(1, 2)
-    return _frames(turn, middle - np.einsum("nij,nj->ni", turn, meet)), way
+    return _frames(turn, middle - np.einsum("nij,nj->ni", turn, meet)), way, closed
 
 
 def _reachable(field: Field, spots: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per try the point with the most room behind it for a hand, the way in from there, the thickness under it."""
-    n, choices, ways = *spots.shape[:2], 4
+    """Per try the point that has room behind it for a hand and is not far from the middle, where the object would turn
+    between two fingertips; the way in from there, and the thickness under it."""
+    n, choices, ways = *spots.shape[:2], WAYS
     flat = spots.reshape(-1, 6)
     width = _width(field, flat, rng)
     way = rng.standard_normal((len(flat), ways, 3))
     way = _unit(way - (way * flat[:, None, 3:]).sum(-1, keepdims=True) * flat[:, None, 3:])
-    middle = flat[:, None, :3] - 0.5 * width[:, None, None] * flat[:, None, 3:]
-    behind = middle - way * np.array(BEHIND)[:, None, None, None]
-    room = field.distance(behind.reshape(-1, 3))[0].reshape(len(BEHIND), n, choices * ways).min(0)
-    best = np.minimum(room, ROOM).argmax(1) + np.arange(n) * choices * ways  # enough is enough: the first such
+    lever = np.linalg.norm(flat[:, :3] - 0.5 * width[:, None] * flat[:, 3:], axis=-1)
+    worth = np.minimum(_room(field, flat, width, way), ROOM) - LEVER * lever[:, None]  # enough room is enough
+    best = worth.reshape(n, choices * ways).argmax(1) + np.arange(n) * choices * ways
     return flat[best // ways], way.reshape(-1, 3)[best], width[best // ways]
+
+
+def _room(field: Field, spots: np.ndarray, width: np.ndarray, way: np.ndarray) -> Float[np.ndarray, "n ways"]:
+    """How much room (m) there is for the hand behind its fingertips, and for thumb and fingers on their two sides."""
+    normal, thick = spots[:, None, 3:], width[:, None, None]
+    middle = spots[:, None, :3] - 0.5 * thick * normal
+    places = [middle - behind * way for behind in BEHIND]
+    places += [middle + side * (0.5 * thick + BESIDE) * normal - behind * way for side in (1, -1) for behind in LANES]
+    far = field.distance(np.stack(places).reshape(-1, 3))[0].reshape(len(places), *way.shape[:2])
+    return np.minimum(far[: len(BEHIND)].min(0), ROOM / BESIDE * far[len(BEHIND) :].min(0))
 
 
 def _width(field: Field, spots: Float[np.ndarray, "n 6"], rng: np.random.Generator) -> Float[np.ndarray, "n"]:
@@ -121,25 +142,52 @@ def _width(field: Field, spots: Float[np.ndarray, "n 6"], rng: np.random.Generat
     return depth[np.where(out.any(1), chosen, len(depth) - 1)]
 
 
-def _meet(
-    tries: Tries, angles: np.ndarray, width: np.ndarray
-) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
-    """Where between the thumb's tip and the fingers' an object so thick would be, and the way to the thumb's."""
+def _meet(tries: Tries, angles: np.ndarray, width: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where between the thumb's tip and what it meets an object so thick is held best: the middle, the way to the
+    thumb's tip, and how far (a share of its travel) each digit has closed by then.
+
+    Best: as far apart as the object is thick, and coming towards each other, not past."""
+    thumb, fingers = _ways_of_tips(tries, angles)
+    apart = thumb.place[:, :, None] - fingers.place[:, None]
+    length = np.linalg.norm(apart, axis=-1)
+    opening = apart / length[..., None]
+    off = np.abs(length - thumb.thick[:, :, None] - fingers.thick[:, None] - width[:, None, None])
+    astray = (thumb.way[:, :, None] * opening).sum(-1) - (fingers.way[:, None] * opening).sum(-1)
+    best = (off / OFF + astray).reshape(len(tries), -1).argmin(1)
+    n, (t, f) = np.arange(len(tries)), np.unravel_index(best, off.shape[1:])
+    middle = (thumb.place[n, t] + fingers.place[n, f]) / 2
+    return middle, opening[n, t, f], np.stack([CLOSED[t], *[CLOSED[f]] * 4], -1)
+
+
+@dataclass(frozen=True)
+class _Tips:
+    """Where the pads that pinch are, how thick (m), and which way (unit) they move, at each share in CLOSED."""
+
+    place: Float[np.ndarray, "n shares 3"]
+    thick: Float[np.ndarray, "n shares"]
+    way: Float[np.ndarray, "n shares 3"]
+
+    @classmethod
+    def of(cls, place: np.ndarray, thick: np.ndarray) -> "_Tips":
+        move = np.gradient(place, axis=1)
+        return cls(place, thick, move / np.maximum(np.linalg.norm(move, axis=-1, keepdims=True), 1e-3))
+
+
+def _ways_of_tips(tries: Tries, angles: np.ndarray) -> tuple[_Tips, _Tips]:
+    """Of the thumb's tip, and of what it meets: the tips of the fingers in use, or the index finger's side."""
     n, travel = len(tries), travels(tries.kinds)
     used = (travel[:, 1:, :1] > 0).astype(float)
-    best, found = np.full(n, np.inf), np.zeros((2, n, 3))
-    for share in np.linspace(0, 0.7, 8):
-        part = angles.copy()
-        part[:, FLEXIONS] += share * travel
-        centres, radii = Hands.of(part, np.tile(np.eye(4), (n, 1, 1)), tries.bones).balls(2)
-        tips, thick = centres[:, FIRST + 2 :: 3, 1], radii[:, FIRST + 2 :: 3, 1]
-        fingers = (tips[:, 1:] * used).sum(1) / used.sum(1)
-        apart = tips[:, 0] - fingers
-        off = np.abs(np.linalg.norm(apart, axis=-1) - 2 * thick.mean(1) - width)
-        better = off < best
-        best = np.where(better, off, best)
-        found[:, better] = np.stack([(tips[:, 0] + fingers) / 2, apart])[:, better]
-    return found[0], _unit(found[1])
+    side = np.array([shape.side for shape in tries.shapes])[:, None]
+    rows = []
+    for share in CLOSED:
+        bent = angles.copy()
+        bent[:, FLEXIONS] += share * travel
+        centres, radii = Hands.of(limited(bent), np.tile(np.eye(4), (n, 1, 1)), tries.bones).balls(3)
+        tips, thick = centres[:, FIRST + 2 :: 3, 2], radii[:, FIRST + 2 :: 3, 2]
+        fingers = np.where(side, centres[:, FIRST + 4, 1], (tips[:, 1:] * used).sum(1) / used.sum(1))
+        rows.append((tips[:, 0], thick[:, 0], fingers, np.where(side[:, 0], radii[:, FIRST + 4, 1], thick[:, 1])))
+    columns = [np.stack(column, 1) for column in zip(*rows, strict=True)]
+    return _Tips.of(*columns[:2]), _Tips.of(*columns[2:])
 
 
 def _frames(turn: Float[np.ndarray, "n 3 3"], origin: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 4 4"]:
@@ -176,7 +224,7 @@ def _bend(field: Field, hands: Hands, travel: Float[np.ndarray, "n 5 3"]) -> Flo
         def touching(share: np.ndarray, before=before, go=go) -> np.ndarray:
             bent = angles.copy()
             bent[:, FLEXIONS] = before + share.reshape(-1, 5, 1) * go
-            gap = gaps(field, *Hands.of(bent, hands.root, hands.bones).balls(BALLS, FIRST)).min(-1)
+            gap = gaps(field, *Hands.of(limited(bent), hands.root, hands.bones).balls(BALLS, FIRST)).min(-1)
             return gap.reshape(-1, 5, 3) < -SINK
 
         share = _first_touch(
@@ -187,7 +235,7 @@ def _bend(field: Field, hands: Hands, travel: Float[np.ndarray, "n 5 3"]) -> Flo
         travel = travel - share.reshape(-1, 5, 1) * go
         stopped = np.flip(np.logical_or.accumulate(np.flip(beyond, -1), -1), -1)
         free &= ~stopped & beyond.any(-1, keepdims=True)
-    return angles
+    return limited(angles)  # a finger that bends cannot stay spread
 
 
 def _moved(go: Float[np.ndarray, "n 5 3"]) -> np.ndarray:

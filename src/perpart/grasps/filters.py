@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy.optimize import nnls
 from scipy.spatial import ConvexHull, KDTree
 
 from perpart import hand
@@ -17,12 +18,14 @@ from perpart.hands import Hands, gaps
 from perpart.objects.field import Field
 
 DEPTH = 0.002  # m: the deepest a grasp may go in
+SEEN = 0.0016  # m: the most of it that balls strung along the cones may show; between them up to 0.4 mm go unseen
 VOXEL = 0.001  # m: the edge of the voxels that volumes are counted in
 VOLUME = 1e-6  # m³: the most of the object the hand may cover
 TOUCH = 0.001  # m: a link this near touches
 LINKS, DIGITS = 3, 2  # touching parts, and the digits they must belong to
 PASS = 0.003  # m: how far two links of different digits may press into each other, as flesh does
 FRICTION = 0.6
+EPSILON = 0.01  # of the force of one contact: a grasp that resists less along some axis stands and falls by a contact
 PAD = 0.004  # m: a soft pad touches over a disk of this radius, so it can resist twisting and tilting
 EDGES = 5  # of the pyramid in a friction cone: inside the cone, so the measure errs on the safe side
 APART = 0.012  # m: contacts of a link nearer to each other than this count once
@@ -47,7 +50,7 @@ def judge(field: Field, hands: Hands) -> Verdict:
     passed = through_itself(hands)
     why = tuple(
         "depth" if deep else "links" if few else "self" if self else ""
-        for deep, few, self in zip(depth > DEPTH, ~enough(touching), passed > PASS, strict=True)
+        for deep, few, self in zip(depth > SEEN, ~enough(touching), passed > PASS, strict=True)
     )
     return Verdict(why, depth, touching)
 
@@ -101,20 +104,28 @@ def _measure(wrenches: Float[np.ndarray, "n 6"]) -> float:
     """The radius of the largest ball about the origin inside the wrenches' hull; zero if the origin is outside."""
     if len(wrenches) < 7 or np.linalg.matrix_rank(wrenches, tol=1e-6) < 6:
         return 0.0
+    if not _around(wrenches):
+        return 0.0
     return max(0.0, -float(ConvexHull(wrenches, qhull_options="QJ").equations[:, -1].max()))
 
 
+def _around(wrenches: Float[np.ndarray, "n 6"]) -> bool:
+    """Whether the origin is a mean of the wrenches, with weights: quick to say, and where not, no hull is needed."""
+    rows = np.concatenate([wrenches.T, np.ones((1, len(wrenches)))])
+    return nnls(rows, np.array([0.0] * 6 + [1.0]))[1] < 1e-9
+
+
 def _contacts(field: Field, one: Hands) -> tuple[np.ndarray, np.ndarray]:
-    """Contact points and outward surface normals: each cone's nearest ball, and its others further along."""
+    """Contact points and outward surface normals: each part's nearest ball, and its others further along."""
     centres, radii = one.balls(BALLS)
     gap = gaps(field, centres, radii)[0]
     chosen = []
-    for cone in np.flatnonzero(gap.min(-1) < TOUCH):
+    for part in range(16):
+        here, near = centres[0, part == _PARTS].reshape(-1, 3), gap[part == _PARTS].ravel()
         mine: list[np.ndarray] = []
-        for ball in np.argsort(gap[cone], kind="stable"):
-            centre = centres[0, cone, ball]
-            if gap[cone, ball] < TOUCH and all(np.linalg.norm(centre - other) > APART for other in mine):
-                mine.append(centre)
+        for ball in np.argsort(near, kind="stable")[: int((near < TOUCH).sum())]:
+            if all(np.linalg.norm(here[ball] - other) > APART for other in mine):
+                mine.append(here[ball])
         chosen += mine
     if not chosen:
         return np.zeros((0, 3)), np.zeros((0, 3))

@@ -22,6 +22,7 @@ from perpart.objects import Object
 SHIFT, TURN = 0.02, np.radians(15.0)  # how far a held object may move (m) and turn
 GRAVITY = 9.81
 STEP, SETTLE, SHAKE = 0.002, 60, 200  # s; steps without gravity; steps in each direction: 0.4 s, a free fall of 0.8 m
+LOOK = 50  # steps between two looks at how far it moved
 SQUEEZE = 0.12  # rad the servos aim further than the joints are
 STIFF = (5.0, 3.5, 2.0)  # N·m/rad, base to tip: with SQUEEZE some 10 N at a fingertip, an easy human grip
 EASY, STRONGEST = 0.2, 3.0  # kg held so; heavier things are squeezed harder in proportion, up to this many times
@@ -49,7 +50,7 @@ class Bench:
         self.data = mujoco.MjData(self.model)
 
     def hold(self, one: Hands, touching: Bool[np.ndarray, "16"]) -> Held:
-        """Try one grasp, squeezing with the digits that touch; stops at the first direction that takes it away."""
+        """Try one grasp, squeezing with the digits that touch; stops as soon as it is lost."""
         _fit(self.model, one.posed)
         model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
@@ -60,13 +61,14 @@ class Bench:
         mujoco.mj_getState(model, data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
         worst = _moved(data)
         for axis in np.concatenate([np.eye(3), -np.eye(3)]):
-            if not worst.fast:
-                break
             mujoco.mj_setState(model, data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
             model.opt.gravity[:] = GRAVITY * axis
-            mujoco.mj_step(model, data, SHAKE)
-            moved = _moved(data)
-            worst = Held(max(worst.shift, moved.shift), max(worst.turn, moved.turn))
+            for _ in range(SHAKE // LOOK):
+                if not worst.fast:
+                    return worst
+                mujoco.mj_step(model, data, LOOK)
+                moved = _moved(data)
+                worst = Held(max(worst.shift, moved.shift), max(worst.turn, moved.turn))
         return worst
 
 

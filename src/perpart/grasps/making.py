@@ -1,100 +1,208 @@
-"""Making many grasps: which objects, how many of each, in several processes, and an account of it
+"""Making a set of grasps in a folder, killed and continued as often as need be, to the same bytes
 
-One task is one object, with its own random numbers; results are put in the plan's order. So neither the number of
-processes nor which of them is faster changes a byte.
+What is finished lies in DIR/making, object by object and turn by turn; the set is committed in one act, and then
+`making` goes away. One object is one task with its own random numbers, and a turn is planned only when the one before
+it is complete: neither kills, nor the number of processes, nor which of them is faster change a byte.
 """
 
-import multiprocessing
+import shutil
 import time
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import Any
+from pathlib import Path
 
-import torch
+import filelock
+import numpy as np
 
+from perpart.data.graspset import WIDTHS, GraspSet, save
 from perpart.errors import Mistake
-from perpart.grasps import filters, hold, search
-from perpart.objects import CATEGORIES
+from perpart.grasps import crew, pieces, plan, search, terms
+from perpart.grasps.search import Catch
 
-HELD_OUT = ("binoculars", "camera", "frying_pan", "mug", "toothpaste", "wine_glass")  # GRAB's test objects
-SHARES = {"train": 2, "valid": 1, "test": 2}  # what an object of each split gets, relative to each other
+TURNS = 20  # a set that lacks grasps after so many is as full as it gets
+LEFT = "making"  # the folder's name for what is not yet whole
+PROGRESS = 2.0  # seconds between two lines
 
 
 @dataclass(frozen=True)
-class Task:
-    """One object, and how many grasps to look for on it."""
+class Wish:
+    """What decides the set, besides the code."""
 
-    category: str
+    grasps: int
     seed: int
-    split: str
-    wanted: int
+    instances: int
+    categories: tuple[str, ...]
+    rounds: int
+
+    def __post_init__(self) -> None:
+        for what, least in (("grasps", 1), ("seed", 0), ("instances", 1), ("rounds", 1)):
+            if getattr(self, what) < least:
+                raise Mistake(f"--{what} is {getattr(self, what)}; it must be {least} or more")
+
+    @property
+    def command(self) -> str:
+        """What to type to make it."""
+        numbers = (f"--{what} {getattr(self, what)}" for what in ("grasps", "seed", "instances", "rounds"))
+        named = [f"--categories {' '.join(self.categories)}"] if self.categories else []
+        return " ".join(["python -m perpart.grasps make --out DIR", *numbers, *named])
 
 
-def plan(categories: Sequence[str], instances: int, grasps: int, seed: int) -> list[Task]:
-    """The objects and their shares of `grasps`; held-out categories are for the test, else the last instance of each
-    category is for validation. Raises Mistake for an unknown category or a number that makes no sense."""
-    for name in categories:
-        if name not in CATEGORIES:
-            raise Mistake(f"no object category is called {name!r}; there are: {', '.join(CATEGORIES)}")
-    for what, value, least in (("grasps", grasps, 1), ("instances", instances, 1), ("seed", seed, 0)):
-        if value < least:
-            raise Mistake(f"--{what} is {value}; it must be {least} or more")
-    things = [(name, i, _split(name, i, instances)) for name in categories or CATEGORIES for i in range(instances)]
-    unit = grasps / sum(SHARES[split] for _, _, split in things)
-    return [Task(name, i, split, max(1, round(SHARES[split] * unit))) for name, i, split in things]
+def make(out: Path, wish: Wish, jobs: int) -> None:
+    """Make the set in a folder, or continue, or say that it is there. Raises Mistake when the folder holds another
+    making, or another process is at it."""
+    if jobs < 1:
+        raise Mistake(f"--jobs is {jobs}; it must be 1 or more")
+    things = plan.things(wish.categories, wish.instances)
+    ours = terms.of(wish)
+    if terms.committed(out, ours) and not (out / LEFT).exists():
+        print(f"{out} is finished; nothing to do")
+        return
+    with _alone(out / LEFT):
+        if terms.committed(out, ours):  # by another process meanwhile, or by one killed while it cleaned up
+            print(f"{out} is finished; nothing to do")
+        else:
+            terms.agree(out / LEFT, ours)
+            _Session(out, wish, things, jobs, ours).run()
+        shutil.rmtree(out / LEFT)
 
 
-def run(tasks: Sequence[Task], rounds: int, seed: int, jobs: int) -> list[search.Catch]:
-    """Search every object, in `jobs` processes, saying how far it is. Raises Mistake for less than one job or round."""
-    if jobs < 1 or rounds < 1:
-        raise Mistake(f"--jobs is {jobs} and --rounds {rounds}; both must be 1 or more")
-    start, catches = time.monotonic(), {}
-    # Processes are spawned, not forked: torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting = {
-            pool.submit(search.search, task.category, task.seed, task.wanted, rounds, seed): place
-            for place, task in enumerate(tasks)
-        }
-        for done in as_completed(waiting):
-            catches[waiting[done]] = done.result()
-            print(_progress(tasks, catches, waiting[done], time.monotonic() - start), flush=True)
-    return [catches[place] for place in range(len(tasks))]
+class _Session:
+    """One sitting at a making."""
+
+    def __init__(self, out: Path, wish: Wish, things: list[plan.Thing], jobs: int, ours: terms.Terms) -> None:
+        self.out, self.folder, self.wish, self.things, self.jobs = out, out / LEFT, wish, things, jobs
+        self.terms, self.digest = ours, terms.digest(ours)
+        self.catches = [Catch() for _ in things]
+        self.start, self.found, self.tried, self.told = time.monotonic(), 0, 0, 0.0
+
+    def run(self) -> None:
+        """Take turns until nothing is lacking or nobody gives more, then commit."""
+        try:
+            self._take_turns()
+            self._account()
+            said = terms.said(self.terms, self.wish.command, self.catches)
+            _commit(self.out, self.folder, gather(self.things, self.catches), said)
+        except KeyboardInterrupt:
+            self._say(f"stopped; {self._have()} grasps are kept in {self.folder}: the same command continues")
+            raise
+
+    def _take_turns(self) -> None:
+        shares = plan.first(self.things, self.wish.grasps)
+        wanted = {place: share for place, share in enumerate(shares) if share}
+        for turn in range(TURNS):
+            self._take_turn(turn, wanted)
+            wanted = plan.more(self.things, shares, self.catches, self.wish.rounds)
+            if not wanted:
+                return
+
+    def _take_turn(self, turn: int, wanted: dict[int, int]) -> None:
+        there = self._there(turn, wanted)
+        left = [place for place in wanted if place not in there]
+        calls = [self._call(place, wanted[place]) for place in left]
+        for place, catch in there.items():
+            self.catches[place] = catch
+        if there:
+            self._say(f"turn {turn + 1}: {len(there)} of {len(wanted)} objects were there, {self._have()} grasps")
+        for done, (call, catch) in enumerate(crew.each(search.search, calls, self.jobs), len(there) + 1):
+            place = left[call]
+            pieces.keep(self._path(turn, place), catch, self._name(turn, place, wanted[place]))
+            self.catches[place] = catch
+            self.tried, self.found = self.tried + catch.turns[-1][0], self.found + catch.turns[-1][1]
+            self._tell(turn, done, len(wanted))
+
+    def _call(self, place: int, wanted: int) -> tuple:
+        thing, before = self.things[place], self.catches[place]
+        return thing.category, thing.seed, wanted, self.wish.rounds, self.wish.seed, before
+
+    def _there(self, turn: int, wanted: dict[int, int]) -> dict[int, Catch]:
+        """What earlier sittings finished of a turn."""
+        found = {}
+        for place, count in wanted.items():
+            path = self._path(turn, place)
+            try:
+                found[place] = pieces.take(path, self._name(turn, place, count))
+            except FileNotFoundError:
+                continue
+            except pieces.Torn as why:
+                self._say(f"{path} is made again: {why}")
+        return found
+
+    def _path(self, turn: int, place: int) -> Path:
+        return self.folder / f"{turn + 1}" / f"{self.things[place].category}-{self.things[place].seed}.piece"
+
+    def _name(self, turn: int, place: int, wanted: int) -> dict:
+        thing = self.things[place]
+        return {
+            "making": self.digest, "category": thing.category, "seed": thing.seed, "turn": turn, "wanted": wanted,
+        }  # fmt: skip
+
+    def _have(self) -> int:
+        return sum(len(catch.kinds) for catch in self.catches)
+
+    def _tell(self, turn: int, done: int, of: int) -> None:
+        seconds, have = time.monotonic() - self.start, self._have()
+        if seconds - self.told < PROGRESS and done < of:
+            return
+        self.told, rate = seconds, self.found / seconds
+        left = f"about {(self.wish.grasps - have) / rate / 60:.1f} min left" if self.found else "nothing yet"
+        so_far = f"{done:4d}/{of} objects {have:6d}/{self.wish.grasps} grasps"
+        self._say(f"turn {turn + 1}: {so_far} {rate:5.1f}/s  {left}")
+
+    def _account(self) -> None:
+        """How this sitting went, and how the whole did."""
+        have, tries = self._have(), sum(catch.reasons.total() for catch in self.catches)
+        if have < self.wish.grasps:
+            self._say(f"only {have} of {self.wish.grasps} grasps could be had: no object gives more within its share")
+        seconds = time.monotonic() - self.start
+        rate = f"{self.found / seconds:.2f}/s of {self.tried} tries"
+        self._say(f"this session: {self.found} grasps in {seconds / 60:.1f} min, {rate}")
+        self._say(f"in all: {have} grasps of {tries} tries, {100 * have / max(tries, 1):.1f} % accepted")
+
+    @staticmethod
+    def _say(line: str) -> None:
+        print(line, flush=True)
 
 
-def account(catches: Sequence[search.Catch]) -> dict[str, Any]:
-    """What was tried and rejected, by which limits, made with what."""
-    outcomes = sum((catch.reasons for catch in catches), Counter())
-    return {
-        "tries": {name: outcomes[name] for name in sorted(outcomes)},
-        "limits": {
-            "penetration depth, m": filters.DEPTH,
-            "penetration volume, m3": filters.VOLUME,
-            "touching parts": filters.LINKS,
-            "touching digits, with thumb or palm": filters.DIGITS,
-            "friction": filters.FRICTION,
-            "shift in six directions of gravity, m": hold.SHIFT,
-            "turn in six directions of gravity, rad": float(hold.TURN),
-            "seconds in each direction": hold.SHAKE * hold.STEP,
-        },
-        "made with": {name: version(name) for name in ("manifold3d", "mujoco", "numpy", "scipy", "torch")},
-    }
-
-
-def _split(category: str, instance: int, instances: int) -> str:
-    if category in HELD_OUT:
-        return "test"
-    return "valid" if instances > 1 and instance == instances - 1 else "train"
-
-
-def _progress(tasks: Sequence[Task], catches: dict[int, search.Catch], last: int, seconds: float) -> str:
-    done, found = len(catches), sum(len(catch.kinds) for catch in catches.values())
-    left = seconds * (len(tasks) - done) / done
-    task, got = tasks[last], len(catches[last].kinds)
-    return (
-        f"{done:4d}/{len(tasks)} objects {found:6d} grasps {found / seconds:5.1f}/s  about {left / 60:4.1f} min left"
-        f"   {task.category} {task.seed}: {got} of {task.wanted}"
+def gather(things: Sequence[plan.Thing], catches: Sequence[Catch]) -> GraspSet:
+    """All catches as one set, in the order of the plan."""
+    return GraspSet(
+        tuple((thing.category, thing.seed) for thing in things),
+        tuple(thing.split for thing in things),
+        np.repeat(np.arange(len(things)), [len(catch.kinds) for catch in catches]).astype(np.int32),
+        kind=np.array([kind for catch in catches for kind in catch.kinds], dtype=np.int16),
+        angles=_stack(catches, "angles"),
+        root=_stack(catches, "root"),
+        bones=_stack(catches, "bones"),
+        quality=_stack(catches, "quality"),
     )
+
+
+def _stack(catches: Sequence[Catch], name: str) -> np.ndarray:
+    rows = [row for catch in catches for row in getattr(catch, name)]
+    return np.array(rows, dtype=np.float32).reshape(-1, *WIDTHS[name])
+
+
+def _commit(out: Path, folder: Path, whole: GraspSet, said: dict) -> None:
+    """Write both files beside, then move them in; the set is there from the moment that grasps.json is."""
+    beside = folder / "whole"
+    save(whole, beside, said)
+    for name in ("grasps.npz", "grasps.json"):
+        pieces.sync(beside / name)
+    for name in ("grasps.npz", "grasps.json"):
+        pieces.move(beside / name, out / name)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Hold the folder against a second maker. The lock is the system's: it goes with its holder, however that dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / "lock", blocking=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise Mistake(f"{folder.parent} is being made by another process; wait for it, or give another --out") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -6,6 +6,7 @@ one generator seeded by (seed, category, the object's seed): the search does not
 
 import zlib
 from collections import Counter
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +22,7 @@ from perpart.objects.field import build
 from perpart.preshapes import NAMES
 
 ROUND = 112  # tries at a time
-CHOICES = 3  # places to choose from per try
+CHOICES = 6  # places to choose from per try
 FEW, RATE, PATIENCE = 4, 0.02, 280  # grasps; grasps per try; tries
 POOL = 4096  # surface points to come in at
 NEIGHBOURHOOD = 0.05  # m: within this the object's long side is looked for
@@ -39,6 +40,8 @@ class Catch:
     bones: list[np.ndarray] = field(default_factory=list)
     quality: list[tuple[float, ...]] = field(default_factory=list)
     reasons: Counter = field(default_factory=Counter)
+    tried: np.ndarray = field(default_factory=lambda: np.zeros(len(NAMES)))  # per pre-shape
+    turns: list[tuple[int, int]] = field(default_factory=list)  # per turn: tries, and grasps they gave
 
     def add(self, kind: int, one: Hands, quality: tuple[float, ...]) -> None:
         """Keep a grasp."""
@@ -48,17 +51,20 @@ class Catch:
             getattr(self, name).append(getattr(one, name)[0])
 
 
-def search(category: str, seed: int, wanted: int, rounds: int, draw: int) -> Catch:
-    """Look for `wanted` grasps on the object (category, seed), for at most so many rounds of 112 tries."""
-    rng = np.random.default_rng([draw, zlib.crc32(category.encode()), seed])
-    place, catch = _Place(category, seed, rng), Catch()
-    tried = np.zeros(len(NAMES))
+def search(category: str, seed: int, wanted: int, rounds: int, draw: int, *before: Catch) -> Catch:
+    """Look for `wanted` grasps on the object (category, seed), for at most so many rounds of 112 tries; with what was
+    caught before, for what is lacking, with other random numbers."""
+    catch = deepcopy(before[0]) if before else Catch()
+    tried, caught = catch.reasons.total(), len(catch.kinds)
+    rng = np.random.default_rng([draw, zlib.crc32(category.encode()), seed, len(catch.turns)])
+    place = _Place(category, seed, rng)
     for _ in range(rounds):
-        kinds = _kinds(tried, np.bincount(catch.kinds, minlength=len(NAMES)), wanted, rng)
-        np.add.at(tried, kinds, 1)
+        kinds = _kinds(catch.tried, np.bincount(catch.kinds, minlength=len(NAMES)), wanted, rng)
+        np.add.at(catch.tried, kinds, 1)
         _round(place, kinds, wanted, rng, catch)
-        if len(catch.kinds) >= wanted or _hopeless(len(catch.kinds), tried.sum()):
+        if len(catch.kinds) >= wanted or _hopeless(len(catch.kinds) - caught, catch.reasons.total() - tried):
             break
+    catch.turns.append((catch.reasons.total() - tried, len(catch.kinds) - caught))
     return catch
 
 
@@ -105,7 +111,7 @@ def _prove(place: _Place, catch: Catch, one: Hands, touching: np.ndarray) -> tup
     if any(_same(one, *other) for other in zip(catch.angles, catch.root, strict=True)):
         return "duplicate", ()
     epsilon = filters.closure(place.field, one, place.reach)
-    if epsilon <= 0:
+    if epsilon < filters.EPSILON:
         return "closure", ()
     volume = filters.overlap(place.skin, place.field, one)
     if volume > filters.VOLUME:

@@ -19,19 +19,31 @@ from numpy.typing import NDArray
 
 from perpart.errors import Mistake
 from perpart.objects import devices, figures, tools, vessels
+from perpart.objects import field as fields
 from perpart.objects.shapes import Solid
 
 MILLIMETRE = 1e-3
+UP = (0.0, 0.0, 1.0)
+"""The axis that points up, by construction: every recipe sets its thing upright, or lays it down, on the x-y plane."""
+SYMMETRIES = {
+    "sphere": "any turn about the centre",
+    "turn-z": "any turn about the upright axis",
+    "turn-x": "any turn about the x axis",
+    "box": "mirrored across all three planes",
+    "mirror-x": "mirrored across the plane x = 0",
+    "mirror-y": "mirrored across the plane y = 0",
+    "none": "nothing but itself",
+}
+"""Motions that leave a shape as it is, to about 3 mm; planes and axes go through the centre of its bounding box."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a category is made.
 
-    `make` draws a solid in millimetres; `density` is the mass (kg) per cubic metre of the solid's volume,
-    chosen so that the whole weighs what such a thing weighs (a camera is mostly air); `symmetry` says which
-    motions leave the shape as it is: "sphere", "turn-z" or "turn-x" (any turn about that axis), "box" (three
-    mirror planes), "mirror-x" or "mirror-y" (the plane across that axis), or "none".
+    `make` draws a solid in millimetres, its sizes from the ranges that stand there; `density` is the mass (kg) per
+    cubic metre of the solid's volume, chosen so that the whole weighs what such a thing weighs (a camera is mostly
+    air); `symmetry` is one of SYMMETRIES.
     """
 
     family: str
@@ -42,7 +54,7 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Object:
-    """One instance: a watertight mesh in metres, z up, the centre of its bounding box in the origin."""
+    """One instance: a watertight mesh in metres, `up` up, the centre of its bounding box in the origin."""
 
     category: str
     seed: int
@@ -50,6 +62,12 @@ class Object:
     hulls: tuple[NDArray, ...]  # the corners [n, 3] of each convex piece
     density: float
     symmetry: str
+    up: tuple[float, float, float] = UP
+
+    @cached_property
+    def field(self) -> fields.Field:
+        """The signed distance to the surface, in metres, negative inside."""
+        return fields.build(self.mesh)
 
     @cached_property
     def pieces(self) -> list[trimesh.Trimesh]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from perpart import clouds
 from perpart.errors import Mistake
 
 BAND = 1  # steps beyond the nodes next to the surface in which nodes are measured against triangles
@@ -134,7 +135,7 @@ def _magnitude(mesh: trimesh.Trimesh, origin: NDArray, cell: float, inside: NDAr
     nodes = origin + cell * near
     face = faces[KDTree(points, balanced_tree=False).query(nodes)[1]]
     feet = np.zeros((*inside.shape, 3), dtype=np.float32)
-    feet[tuple(near.T)] = trimesh.triangles.closest_point(mesh.triangles[face], nodes) - origin
+    feet[tuple(near.T)] = clouds.feet(mesh.triangles[face], nodes) - origin
     unknown = np.ones(inside.shape, dtype=bool)
     unknown[tuple(near.T)] = False
     index = np.empty((3, *inside.shape), dtype=np.int32)
