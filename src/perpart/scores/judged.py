@@ -1,0 +1,82 @@
+"""All that is judged on one object: its real grasps, what the model makes of it, and what the training set would guess
+
+One object after the other, so that a data set of any size fits in memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from perpart.data.dataset import Contacts
+from perpart.metrics import collate, evaluating
+from perpart.model import ContactCVAE
+from perpart.scores.training import Training
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The maps on one object, contact in [0, 1] (float32), all on the same points."""
+
+    thing: int  # which object of the source
+    cloud: Float[np.ndarray, "points 6"]
+    real: Float[np.ndarray, "grasps points 16"]
+    part: Int[np.ndarray, "grasps points"]
+    direction: Float[np.ndarray, "grasps points 3"]
+    rebuilt: Float[np.ndarray, "grasps points 16"]  # from each grasp itself, by the posterior's mean
+    towards: Float[np.ndarray, "grasps points 3"]  # the rebuilt directions
+    drawn: Float[np.ndarray, "draws points 16"]  # samples of the prior
+    nearest: Float[np.ndarray, "nearest points 16"]  # grasps of the nearest training object, carried over
+    kin: Float[np.ndarray, "kin points 16"]  # training grasps of the same category, carried over; may be none
+
+
+def judged(
+    model: ContactCVAE,
+    dataset: Contacts,
+    training: Training,
+    draws: int,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Iterator[Judged]:
+    """One object of a data set that does not augment after the other, in their order."""
+    for thing in np.unique(dataset.object_of):
+        items = [dataset[int(i)] for i in np.flatnonzero(dataset.object_of == thing)]
+        cloud = torch.cat([items[0]["points"], items[0]["normals"]], dim=-1).numpy()
+        real = {key: torch.stack([item[key] for item in items]).numpy() for key in ("contact", "part", "direction")}
+        rebuilt, towards = reconstructed(model, items, device)
+        # Seeded by object: its draws stay the same whichever others are judged beside it.
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + int(thing))
+        yield Judged(
+            int(thing), cloud, real["contact"], real["part"], real["direction"], rebuilt, towards,
+            drawn(model, cloud, draws, generator, device),
+            training.carried(training.of(training.nearest(cloud)[0]), cloud),
+            training.carried(training.kin(training.categories[thing]), cloud),
+        )  # fmt: skip
+
+
+@torch.no_grad()
+def reconstructed(
+    model: ContactCVAE, items: list[dict[str, Tensor]], device: torch.device | str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Contact and direction of some grasps, as the model rebuilds them from its posterior's mean."""
+    contact, direction = [], []
+    with evaluating(model):
+        for start in range(0, len(items), BATCH):
+            outputs = model(collate(items[start : start + BATCH], device))
+            contact.append(outputs["contact"].sigmoid().cpu().numpy())
+            direction.append(outputs["direction"].cpu().numpy())
+    return np.concatenate(contact), np.concatenate(direction)
+
+
+def drawn(
+    model: ContactCVAE, cloud: np.ndarray, draws: int, generator: torch.Generator, device: torch.device | str
+) -> Float[np.ndarray, "draws points 16"]:
+    """Contact maps of the prior on an object."""
+    points, normals = torch.from_numpy(cloud[None]).to(device).split(3, dim=-1)
+    with evaluating(model):
+        return model.sample(points, normals, draws, generator).contact.cpu().numpy()
