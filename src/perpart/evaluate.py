@@ -22,11 +22,11 @@ from perpart.scores.calibration import BINS
 from perpart.scores.forecasts import HALVINGS, Chances, Sets
 from perpart.scores.judged import judged
 from perpart.scores.levels import STEPS, TOUCH
-from perpart.scores.tallies import THRESHOLDS, Directions, Figure, Tally, Touching
+from perpart.scores.tallies import THRESHOLDS, Directions, Figure, Latents, Tally, Touching
 from perpart.scores.training import Training
 from perpart.settings import usable_device
 
-TALLIES: tuple[type[Tally], ...] = (Touching, Directions, Chances, Sets)
+TALLIES: tuple[type[Tally], ...] = (Touching, Directions, Latents, Chances, Sets)
 """What is told of the judged objects, one after the other."""
 
 
@@ -88,8 +88,8 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     data = Contacts(source, wish.split, form.points or model.points, augment=False, most=form.grasps)
     facts = {**known(wish, form, state), **seen(source, data, wish.split, state)}
     print(heading(wish, facts), end="\n\n", flush=True)
-    training = Training(source, [category for category, _ in source.objects], form.draws)
-    figures = figured(model, data, training, form.draws, wish.seed, device)
+    training = Training(source, [category for category, _ in source.objects], form.draws // 2)
+    figures = figured(model, data, training, draws=form.draws, seed=wish.seed, device=device)
     print(table.text(figures))
     folder = Path(wish.out) if wish.out else Path(wish.checkpoint).parent / "evaluation"
     name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}"
@@ -98,12 +98,12 @@ def evaluate(wish: Evaluation) -> list[Figure]:
 
 
 def figured(
-    model: ContactCVAE, data: Contacts, training: Training, draws: int, seed: int, device: torch.device
+    model: ContactCVAE, data: Contacts, training: Training, *, draws: int, seed: int, device: torch.device | str
 ) -> list[Figure]:
     """All figures of a model on a data set."""
     count, plain = len(np.unique(data.object_of)), training.plain()
     tallies = [tally(count, plain) for tally in TALLIES]
-    for row, one in enumerate(judged(model, data, training, draws, seed, device)):
+    for row, one in enumerate(judged(model, data, training, draws=draws, seed=seed, device=device)):
         for tally in tallies:
             tally.add(one, row)
     weights = intervals.resamplings(count, seed=seed)

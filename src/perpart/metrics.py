@@ -25,13 +25,14 @@ DRAWS = 4
 def evaluate(
     model: ContactCVAE, dataset: Contacts, device: torch.device | str = "cpu", batch_size: int = 32
 ) -> dict[str, float]:
-    """A model's figures on a data set that does not augment: the loss terms, F1, IoU, MAE and direction error (degrees)
-    of what it reconstructs from the posterior's mean, how many latents are `active`, `f1_prior` of one draw of the
-    prior per grasp, `prior` of the draws as a set, and `score`: the higher, the better the model.
+    """A model's figures on a data set that does not augment: the loss terms, F1, IoU, MAE and direction error (degrees,
+    left out where directions are unknown) of what it reconstructs from the posterior's mean, how many latents are
+    `active`, `f1_prior` of one draw of the prior per grasp, `prior` of the draws as a set, and `score`: the higher,
+    the better the model.
 
     The same bits each time: it draws from a generator of its own, and leaves the model in the mode it was in.
     """
-    tally, rebuilt, mu = {}, Overlap.empty(), []
+    tally, rebuilt, mu, known = {}, Overlap.empty(), [], False
     with evaluating(model):
         for batch in batches(dataset, device, batch_size):
             outputs = model(batch)
@@ -41,7 +42,8 @@ def evaluate(
             mu.append(torch.cat(outputs["mu"], dim=-1))
         imagined, prior = imagine(model, dataset, device)
     figures = {key: float(total) / len(dataset) for key, total in tally.items()}
-    figures["degrees"] = float(np.degrees(figures["direction"]))
+    if known:
+        figures["degrees"] = float(np.degrees(figures["direction"]))
     f1, iou, mae = (float(scores[0, -1]) for scores in (rebuilt.f1(), rebuilt.iou(), rebuilt.mae()))
     figures |= {"f1": f1, "iou": iou, "mae": mae, "f1_prior": float(imagined.f1()[0, -1])}
     figures["active"] = float(losses.active(torch.cat(mu)))

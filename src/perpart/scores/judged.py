@@ -30,6 +30,8 @@ class Judged:
     direction: Float[np.ndarray, "grasps points 3"]
     rebuilt: Float[np.ndarray, "grasps points 16"]  # from each grasp itself, by the posterior's mean
     towards: Float[np.ndarray, "grasps points 3"]  # the rebuilt directions
+    mu: Float[np.ndarray, "grasps latents"]  # the posterior's mean
+    logvar: Float[np.ndarray, "grasps latents"]  # and the logarithm of its variance
     drawn: Float[np.ndarray, "draws points 16"]  # samples of the prior
     nearest: Float[np.ndarray, "nearest points 16"]  # grasps of the nearest training object, carried over
     kin: Float[np.ndarray, "kin points 16"]  # training grasps of the same category, carried over; may be none
@@ -39,6 +41,7 @@ def judged(
     model: ContactCVAE,
     dataset: Contacts,
     training: Training,
+    *,
     draws: int,
     seed: int = 0,
     device: torch.device | str = "cpu",
@@ -48,29 +51,27 @@ def judged(
         items = [dataset[int(i)] for i in np.flatnonzero(dataset.object_of == thing)]
         cloud = torch.cat([items[0]["points"], items[0]["normals"]], dim=-1).numpy()
         real = {key: torch.stack([item[key] for item in items]).numpy() for key in ("contact", "part", "direction")}
-        rebuilt, towards = reconstructed(model, items, device)
         # Seeded by object: its draws stay the same whichever others are judged beside it.
         generator = torch.Generator().manual_seed(seed * 1_000_003 + int(thing))
         yield Judged(
-            int(thing), cloud, real["contact"], real["part"], real["direction"], rebuilt, towards,
+            int(thing), cloud, real["contact"], real["part"], real["direction"], *reconstructed(model, items, device),
             drawn(model, cloud, draws, generator, device),
             training.carried(training.of(training.nearest(cloud)[0]), cloud),
-            training.carried(training.kin(training.categories[thing]), cloud),
+            training.carried(training.kin(training.categories[int(thing)]), cloud),
         )  # fmt: skip
 
 
 @torch.no_grad()
-def reconstructed(
-    model: ContactCVAE, items: list[dict[str, Tensor]], device: torch.device | str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Contact and direction of some grasps, as the model rebuilds them from its posterior's mean."""
-    contact, direction = [], []
+def reconstructed(model: ContactCVAE, items: list[dict[str, Tensor]], device: torch.device | str) -> list[np.ndarray]:
+    """Contact and direction of some grasps, as the model rebuilds them from its posterior's mean; and the posterior's
+    mean and logarithm of variance."""
+    parts = []
     with evaluating(model):
         for start in range(0, len(items), BATCH):
             outputs = model(collate(items[start : start + BATCH], device))
-            contact.append(outputs["contact"].sigmoid().cpu().numpy())
-            direction.append(outputs["direction"].cpu().numpy())
-    return np.concatenate(contact), np.concatenate(direction)
+            latent = (torch.cat(outputs[key], dim=-1) for key in ("mu", "logvar"))
+            parts.append([outputs["contact"].sigmoid(), outputs["direction"], *latent])
+    return [torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)]
 
 
 def drawn(

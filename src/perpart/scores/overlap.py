@@ -48,7 +48,7 @@ class Overlap:
         self.free[row] += histogram(cell[~true.reshape(-1, PARTS)])
         off = np.abs(np.asarray(guess, np.float64) - np.asarray(target, np.float64))
         self.error[row] += off.reshape(-1, PARTS).sum(0)
-        self.alike[row] += jaccard((said >= step(TOUCH)).any(-2), true.any(-2)).sum()
+        self.alike[row] += jaccard((said >= step(TOUCH)).max(-2), true.max(-2)).sum()
         self.grasps[row] += len(target)
 
     def weighed(self, weights: Float[np.ndarray, "drawn rows"]) -> "Overlap":

@@ -42,7 +42,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Numbers to nine digits, more than any of them means; None for what is not a number, as JSON has no word for it."""
+    """Numbers to nine digits, more than any of them means; None for nan, for which JSON has no word."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.9g}") if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""How one set of things resembles another, by the distances between them: MMD, coverage, 1-NN accuracy, diversity, energy
+"""How one set resembles another, by distances alone: MMD, coverage, 1-NN accuracy, diversity, energy
 
 Minimum matching distance and coverage are those of Achlioptas et al. (ICML 2018), 1-nearest-neighbour accuracy is that
 of Lopez-Paz & Oquab (ICLR 2017), all three as Yang et al. (PointFlow, ICCV 2019) use them; energy is that of Székely
@@ -24,7 +24,8 @@ def coverage(cross: Float[np.ndarray, "samples real"]) -> float:
 
 def leave_one_out(within: Float[np.ndarray, "all all"], samples: int) -> float:
     """1-NNA: the share of all members, the first `samples` of which are the samples, whose nearest other member is of
-    their own set. Ideal is 0.5; 1 is told apart at a glance, and below 0.5 samples repeat the real ones."""
+    their own set. Of one distribution it is about (n - 1) / (2 n - 1) for two sets of n, near the ideal 0.5 for large
+    ones; 1 is told apart at a glance, and 0 says that the samples repeat the real ones."""
     others = within + np.diag(np.full(len(within), np.inf))
     sampled = np.arange(len(within)) < samples
     own = sampled[:, None] == sampled[None, :]

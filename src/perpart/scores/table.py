@@ -16,8 +16,8 @@ grasps of its category. * has seen real grasps of the object, or the grasp itsel
 best F1: at the threshold that suits the answers best. AP: average precision. parts: Jaccard index of the sets of parts
 that touch. degrees: the direction's error where there is contact. ECE, Brier: chances against held-out grasps, of
 contact (its mean) and of touch. MMD: distance of a real grasp from its nearest sample. COV: share of the real grasps
-that are some sample's nearest. 1-NN: 50 % where nobody can tell samples from real, 100 % where anybody can. energy:
-distance of the distributions, 0 for the same. [ ]: 95 %, bootstrap over objects. All in docs/evaluation.md."""
+that are some sample's nearest. 1-NN: as real * (50 % for large sets) where nobody can tell samples from real, 100 % where
+anybody can. energy: distance of the distributions, 0 for the same. [ ]: 95 %, bootstrap over objects. All in docs/evaluation.md."""
 
 
 class Shelf:
@@ -27,11 +27,11 @@ class Shelf:
         self.of = {(f.table, f.guess, f.measure, f.at, f.part): f for f in figures}
         self.guesses = {table: list(dict.fromkeys(f.guess for f in figures if f.table == table)) for table in TABLES}
 
-    def value(self, table: str, guess: str, measure: str, at: float | None = None, part: str = ALL, digits: int = 3):
+    def value(self, table: str, guess: str, measure: str, at: float | None = None, part: str = ALL, *, digits: int = 3):
         """A figure as text; a dash where there is none."""
         return number(self.of[table, guess, measure, at, part].value, digits)
 
-    def sure(self, table: str, guess: str, measure: str, at: float | None = None, part: str = ALL, digits: int = 3):
+    def sure(self, table: str, guess: str, measure: str, at: float | None = None, part: str = ALL, *, digits: int = 3):
         """A figure with its interval."""
         found = self.of[table, guess, measure, at, part]
         low, high = number(found.low, digits), number(found.high, digits)
@@ -44,7 +44,9 @@ TABLES = ("touch", "direction", "chance of contact", "chance of touch", "sets")
 def text(figures: Sequence[Figure]) -> str:
     """All tables."""
     shelf = Shelf(figures)
-    return "\n\n".join([touch(shelf), parts(shelf), chances(shelf), reliability(shelf), likeness(shelf), NOTES])
+    return "\n\n".join(
+        [touch(shelf), parts(shelf), chances(shelf), reliability(shelf), likeness(shelf), latent(shelf), NOTES]
+    )
 
 
 def touch(shelf: Shelf) -> str:
@@ -66,16 +68,22 @@ def touch(shelf: Shelf) -> str:
 def parts(shelf: Shelf) -> str:
     """The model's figures part by part."""
     head = ["part by part", "rebuilt F1", "IoU", "AP", "MAE", "degrees", "draw F1", "nearest F1", "draws: ECE", "Brier"]
-    return lines(head, [
-        [
-            part, shelf.sure("touch", "rebuilt", "f1", TOUCH, part), shelf.value("touch", "rebuilt", "iou", TOUCH, part),
-            shelf.value("touch", "rebuilt", "precision", None, part), shelf.value("touch", "rebuilt", "mae", None, part, 4),
-            shelf.sure("direction", "rebuilt", "degrees", TOUCH, part, 0),
-            *(shelf.value("touch", guess, "f1", TOUCH, part) for guess in ("draw", "nearest")),
-            *(shelf.value("chance of contact", MODEL, measure, None, part, 4) for measure in ("ece", "brier")),
-        ]
-        for part in NAMES
-    ] + [["training's mean", *[""] * 4, shelf.sure("direction", "training's mean", "degrees", TOUCH, ALL, 0)]])  # fmt: skip
+    mean = shelf.sure("direction", "training's mean", "degrees", TOUCH, digits=0)
+    return lines(head, [*(by_part(shelf, part) for part in NAMES), ["training's mean", *[""] * 4, mean]])
+
+
+def by_part(shelf: Shelf, part: str) -> list[str]:
+    """One line of that table."""
+    return [
+        part,
+        shelf.sure("touch", "rebuilt", "f1", TOUCH, part),
+        shelf.value("touch", "rebuilt", "iou", TOUCH, part),
+        shelf.value("touch", "rebuilt", "precision", None, part),
+        shelf.value("touch", "rebuilt", "mae", None, part, digits=4),
+        shelf.sure("direction", "rebuilt", "degrees", TOUCH, part, digits=0),
+        *(shelf.value("touch", guess, "f1", TOUCH, part) for guess in ("draw", "nearest")),
+        *(shelf.value("chance of contact", MODEL, measure, None, part, digits=4) for measure in ("ece", "brier")),
+    ]
 
 
 def chances(shelf: Shelf) -> str:
@@ -115,6 +123,12 @@ def likeness(shelf: Shelf) -> str:
         ]
         for name in shelf.guesses["sets"]
     ])  # fmt: skip
+
+
+def latent(shelf: Shelf) -> str:
+    """One line on the latent."""
+    active, nats = (shelf.sure("latent", "rebuilt", measure, digits=0) for measure in ("active", "nats"))
+    return f"latent: {active} active units, {nats} nats a grasp"
 
 
 def percent(shelf: Shelf, name: str, measure: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from perpart.anatomy import PARTS
+from perpart.losses import ACTIVE
 from perpart.scores.intervals import Interval, interval
 from perpart.scores.judged import Judged
 from perpart.scores.levels import TOUCH
@@ -132,6 +133,29 @@ class Directions:
         points = with_all(weights @ self.points)
         for name, degrees in self.degrees.items():
             yield from per_part("direction", name, "degrees", TOUCH, share(with_all(weights @ degrees), points))
+
+
+class Latents:
+    """Is the latent used? How many units tell the grasps apart (Burda et al., ICLR 2016), and the nats from the prior
+    to the posterior of a grasp."""
+
+    def __init__(self, objects: int, plain: Plain):
+        self.grasps, self.nats = np.zeros(objects), np.zeros(objects)
+        self.moments: dict[int, np.ndarray] = {}
+
+    def add(self, judged: Judged, row: int) -> None:
+        mu, logvar = judged.mu.astype(np.float64), judged.logvar.astype(np.float64)
+        self.grasps[row] = len(mu)
+        self.nats[row] = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum()
+        self.moments[row] = np.stack([mu.sum(0), (mu**2).sum(0)])
+
+    def figures(self, weights: Float[np.ndarray, "drawn objects"]) -> Iterator[Figure]:
+        moments = np.stack([self.moments[row] for row in range(len(self.grasps))])
+        grasps = weights @ self.grasps
+        mean, square = np.moveaxis(np.tensordot(weights, moments, 1) / grasps[:, None, None], 1, 0)
+        active = (square - mean**2 > ACTIVE).sum(-1).astype(np.float64)
+        yield Figure("latent", "rebuilt", "active", None, ALL, *interval(active))
+        yield Figure("latent", "rebuilt", "nats", None, ALL, *interval(weights @ self.nats / grasps))
 
 
 def per_part(

@@ -17,7 +17,7 @@ from perpart.errors import Mistake
 from perpart.scores.distance import chamfer
 from perpart.scores.levels import PARTS, STEPS, TOUCH
 
-POINTS = 1024
+POINTS = 512
 """Points of a training object's surface that its grasps are labelled on."""
 COMPARED = 256
 """Points by which shapes are compared."""
