@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy
-import torch
 import tyro
 
 import unbroken
@@ -63,6 +62,8 @@ class Evaluation:
     """So many points of each object instead."""
     seed: int = 0
     """Decides the draws and the resamplings: the same seed, the same figures."""
+    resamplings: int = intervals.DRAWS
+    """How often the objects are drawn anew for the intervals."""
     device: str = "cpu"
     """Where the model runs: cpu, cuda or cuda:N."""
     out: str | None = None
@@ -81,15 +82,14 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     Raises Mistake, and what reading the checkpoint raises.
     """
     form = formed(wish)
-    device = usable_device(wish.device)
     state = unbroken.load(wish.checkpoint)
-    model = ContactCVAE.restored(state, wish.checkpoint).to(device)
+    model = ContactCVAE.restored(state, wish.checkpoint).to(usable_device(wish.device))
     source = graspset.load(wish.data)
     data = Contacts(source, wish.split, form.points or model.points, augment=False, most=form.grasps)
     facts = {**known(wish, form, state), **seen(source, data, wish.split, state)}
     print(heading(wish, facts), end="\n\n", flush=True)
     training = Training(source, [category for category, _ in source.objects], form.draws // 2)
-    figures = figured(model, data, training, draws=form.draws, seed=wish.seed, device=device)
+    figures = figured(wish, model, data, training, draws=form.draws)
     print(table.text(figures))
     folder = Path(wish.out) if wish.out else Path(wish.checkpoint).parent / "evaluation"
     name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}"
@@ -97,16 +97,14 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     return figures
 
 
-def figured(
-    model: ContactCVAE, data: Contacts, training: Training, *, draws: int, seed: int, device: torch.device | str
-) -> list[Figure]:
+def figured(wish: Evaluation, model: ContactCVAE, data: Contacts, training: Training, *, draws: int) -> list[Figure]:
     """All figures of a model on a data set."""
     count, plain = len(np.unique(data.object_of)), training.plain()
     tallies = [tally(count, plain) for tally in TALLIES]
-    for row, one in enumerate(judged(model, data, training, draws=draws, seed=seed, device=device)):
+    for row, one in enumerate(judged(model, data, training, draws=draws, seed=wish.seed)):
         for tally in tallies:
             tally.add(one, row)
-    weights = intervals.resamplings(count, seed=seed)
+    weights = intervals.resamplings(count, wish.resamplings, wish.seed)
     return [figure for tally in tallies for figure in tally.figures(weights)]
 
 
@@ -114,7 +112,10 @@ def formed(wish: Evaluation) -> Form:
     """How much is asked for. Raises Mistake for what nothing can be computed from."""
     base = FULL if wish.full else QUICK
     form = Form(wish.grasps or base.grasps, wish.draws or base.draws, wish.points or base.points)
-    for name, least, most in (("grasps", 1, 10**9), ("draws", 2, 10_000), ("points", 32, 65_000), ("seed", 0, 2**31)):
+    for name, least, most in (
+        ("grasps", 1, 10**9), ("draws", 2, 10_000), ("points", 32, 65_000), ("seed", 0, 2**31),
+        ("resamplings", 10, 100_000),
+    ):  # fmt: skip
         value = getattr(wish, name)
         if value is not None and not least <= value <= most:
             raise Mistake(f"--{name} {value}: at least {least}, at most {most}")
@@ -133,7 +134,7 @@ def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]
         "form": {"draws": form.draws, "seed": wish.seed},
         "constants": {
             "touch": TOUCH, "thresholds": list(THRESHOLDS), "steps": STEPS, "bins": BINS, "halvings": HALVINGS,
-            "resamplings": intervals.DRAWS, "parts": list(PARTS),
+            "resamplings": wish.resamplings, "parts": list(PARTS),
         },
         "versions": {name: here[name] for name in ("python", "torch", "numpy", "machine", "cpu", "threads", "gpu")}
         | {"scipy": scipy.__version__},

@@ -51,13 +51,14 @@ def judged(
         items = [dataset[int(i)] for i in np.flatnonzero(dataset.object_of == thing)]
         cloud = torch.cat([items[0]["points"], items[0]["normals"]], dim=-1).numpy()
         real = {key: torch.stack([item[key] for item in items]).numpy() for key in ("contact", "part", "direction")}
+        rebuilt, towards, mu, logvar = reconstructed(model, items, device)
         # Seeded by object: its draws stay the same whichever others are judged beside it.
         generator = torch.Generator().manual_seed(seed * 1_000_003 + int(thing))
         yield Judged(
-            int(thing), cloud, real["contact"], real["part"], real["direction"], *reconstructed(model, items, device),
-            drawn(model, cloud, draws, generator, device),
-            training.carried(training.of(training.nearest(cloud)[0]), cloud),
-            training.carried(training.kin(training.categories[int(thing)]), cloud),
+            int(thing), cloud, real["contact"], real["part"], real["direction"], rebuilt, towards, mu, logvar,
+            drawn=drawn(model, cloud, draws, generator, device),
+            nearest=training.carried(training.of(training.nearest(cloud)[0]), cloud),
+            kin=training.carried(training.kin(training.categories[int(thing)]), cloud),
         )  # fmt: skip
 
 
