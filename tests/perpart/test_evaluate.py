@@ -34,7 +34,7 @@ def trained(graspset, tmp_path_factory) -> Path:
     return folder
 
 
-QUICKLY = ("--draws", "4")
+QUICKLY = ("--draws", "4", "--resamplings", "20")
 
 
 def printed(trained: Path, capsys, *more: str) -> str:

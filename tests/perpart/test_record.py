@@ -33,5 +33,5 @@ def test_the_same_figures_are_the_same_bytes(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Mistake, match="cannot be written .*; give another --out"):
+    with pytest.raises(Mistake, match=r"cannot be written .*; give another --out"):
         write(tmp_path / "file", "some", {}, FIGURES)

@@ -10,7 +10,7 @@ def printed(*things) -> str:
     for tally in tallies:
         for row, thing in enumerate(things):
             tally.add(thing, row)
-    weights = resamplings(len(things))
+    weights = resamplings(len(things), 100)
     return text([figure for tally in tallies for figure in tally.figures(weights)])
 
 

@@ -13,7 +13,7 @@ def told(kind: type[Tally], things: Sequence[Judged]) -> dict[tuple, Figure]:
     tally = kind(len(things), PLAIN)
     for row, thing in enumerate(things):
         tally.add(thing, row)
-    return {(f.guess, f.measure, f.at, f.part): f for f in tally.figures(resamplings(len(things)))}
+    return {(f.guess, f.measure, f.at, f.part): f for f in tally.figures(resamplings(len(things), 100))}
 
 
 def test_who_knows_the_grasp_scores_one_and_who_shuffles_its_parts_does_not():

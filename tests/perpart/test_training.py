@@ -49,7 +49,7 @@ def test_the_plain_means_are_those_of_the_training_labels(training):
     plain = training.plain()
     lengths = np.linalg.norm(plain.direction, axis=1)
     assert (np.isclose(lengths, 1) | (lengths == 0)).all()
-    assert (0 <= plain.touch).all()
+    assert (plain.touch >= 0).all()
     assert (plain.touch <= plain.contact / 0.5 + 1e-9).all()
     assert plain.contact.max() > 0
 

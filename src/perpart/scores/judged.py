@@ -44,29 +44,28 @@ def judged(
     *,
     draws: int,
     seed: int = 0,
-    device: torch.device | str = "cpu",
 ) -> Iterator[Judged]:
-    """One object of a data set that does not augment after the other, in their order."""
+    """One object after the other of a data set that does not augment, in their order; computed where the model is."""
     for thing in np.unique(dataset.object_of):
         items = [dataset[int(i)] for i in np.flatnonzero(dataset.object_of == thing)]
         cloud = torch.cat([items[0]["points"], items[0]["normals"]], dim=-1).numpy()
         real = {key: torch.stack([item[key] for item in items]).numpy() for key in ("contact", "part", "direction")}
-        rebuilt, towards, mu, logvar = reconstructed(model, items, device)
+        rebuilt, towards, mu, logvar = reconstructed(model, items)
         # Seeded by object: its draws stay the same whichever others are judged beside it.
         generator = torch.Generator().manual_seed(seed * 1_000_003 + int(thing))
         yield Judged(
             int(thing), cloud, real["contact"], real["part"], real["direction"], rebuilt, towards, mu, logvar,
-            drawn=drawn(model, cloud, draws, generator, device),
+            drawn=drawn(model, cloud, draws, generator),
             nearest=training.carried(training.of(training.nearest(cloud)[0]), cloud),
             kin=training.carried(training.kin(training.categories[int(thing)]), cloud),
         )  # fmt: skip
 
 
 @torch.no_grad()
-def reconstructed(model: ContactCVAE, items: list[dict[str, Tensor]], device: torch.device | str) -> list[np.ndarray]:
+def reconstructed(model: ContactCVAE, items: list[dict[str, Tensor]]) -> list[np.ndarray]:
     """Contact and direction of some grasps, as the model rebuilds them from its posterior's mean; and the posterior's
     mean and logarithm of variance."""
-    parts = []
+    parts, device = [], next(model.parameters()).device
     with evaluating(model):
         for start in range(0, len(items), BATCH):
             outputs = model(collate(items[start : start + BATCH], device))
@@ -76,9 +75,9 @@ def reconstructed(model: ContactCVAE, items: list[dict[str, Tensor]], device: to
 
 
 def drawn(
-    model: ContactCVAE, cloud: np.ndarray, draws: int, generator: torch.Generator, device: torch.device | str
+    model: ContactCVAE, cloud: np.ndarray, draws: int, generator: torch.Generator
 ) -> Float[np.ndarray, "draws points 16"]:
     """Contact maps of the prior on an object."""
-    points, normals = torch.from_numpy(cloud[None]).to(device).split(3, dim=-1)
+    points, normals = torch.from_numpy(cloud[None]).to(next(model.parameters()).device).split(3, dim=-1)
     with evaluating(model):
         return model.sample(points, normals, draws, generator).contact.cpu().numpy()
