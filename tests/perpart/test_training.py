@@ -30,11 +30,13 @@ def test_the_nearest_shape_is_found_wherever_it_lies(training, graspset):
         assert gap < 0.01
 
 
-def test_maps_carried_to_the_same_points_are_the_labels(training, graspset):
-    cloud = training.clouds[0].copy()
+@pytest.mark.parametrize(("row", "thing"), [(0, 0), (1, 2)])
+def test_maps_carried_to_the_same_points_are_the_labels(training, graspset, row, thing):
+    cloud = training.clouds[row].copy()
     cloud[:, :3] += 1.0
-    some = training.of(0)
-    labels, _, _ = graspset.label(some, training.clouds[:1], np.zeros(len(some), int))
+    some = training.of(thing)
+    labels, _, _ = graspset.label(some, training.clouds[[row]], np.zeros(len(some), int))
+    assert labels.any()
     np.testing.assert_array_equal(training.carried(some, cloud), labels.astype(np.float32) / 255)
 
 
