@@ -136,7 +136,7 @@ def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]
             "touch": TOUCH, "thresholds": list(THRESHOLDS), "steps": STEPS, "bins": BINS, "halvings": HALVINGS,
             "resamplings": wish.resamplings, "parts": list(PARTS),
         },
-        "versions": {name: here[name] for name in ("python", "torch", "numpy", "machine", "cpu", "threads", "gpu")}
+        "versions": {name: here[name] for name in ("python", "torch", "numpy", "machine", "cpu", "gpu")}
         | {"scipy": scipy.__version__},
     }  # fmt: skip
 

@@ -50,9 +50,14 @@ def test_the_tables_say_what_was_evaluated_and_how_every_part_fares(trained, cap
     assert {"rebuilt", "palm", "little3", "all", "chances", "sets,"} <= {line.split()[0] for line in lines if line}
 
 
-def test_the_same_command_writes_the_same_bytes(trained, capsys, tmp_path):
-    for name in ("a", "b"):
-        printed(trained, capsys, "--out", str(tmp_path / name))
+def test_the_same_command_writes_the_same_bytes_on_any_number_of_threads(trained, capsys, tmp_path):
+    before = torch.get_num_threads()
+    for name, threads in (("a", 1), ("b", 2)):
+        torch.set_num_threads(threads)
+        try:
+            printed(trained, capsys, "--points", "512", "--out", str(tmp_path / name))
+        finally:
+            torch.set_num_threads(before)
     for file in ("checkpoint-valid.json", "checkpoint-valid.csv"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 

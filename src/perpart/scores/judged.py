@@ -1,6 +1,7 @@
 """All that is judged on one object: its real grasps, what the model makes of it, and what the training set would guess
 
-One object after the other, so that a data set of any size fits in memory.
+One object after the other, so that a data set of any size fits in memory. The network runs on one thread: so small are
+its steps that a second one helps little, and the figures do not depend on how many there are.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from perpart.data.dataset import Contacts
+from perpart.data.labels import single_threaded
 from perpart.metrics import collate, evaluating
 from perpart.model import ContactCVAE
 from perpart.scores.training import Training
@@ -66,7 +68,7 @@ def reconstructed(model: ContactCVAE, items: list[dict[str, Tensor]]) -> list[np
     """Contact and direction of some grasps, as the model rebuilds them from its posterior's mean; and the posterior's
     mean and logarithm of variance."""
     parts, device = [], next(model.parameters()).device
-    with evaluating(model):
+    with evaluating(model), single_threaded():
         for start in range(0, len(items), BATCH):
             outputs = model(collate(items[start : start + BATCH], device))
             latent = (torch.cat(outputs[key], dim=-1) for key in ("mu", "logvar"))
@@ -79,5 +81,5 @@ def drawn(
 ) -> Float[np.ndarray, "draws points 16"]:
     """Contact maps of the prior on an object."""
     points, normals = torch.from_numpy(cloud[None]).to(next(model.parameters()).device).split(3, dim=-1)
-    with evaluating(model):
+    with evaluating(model), single_threaded():
         return model.sample(points, normals, draws, generator).contact.cpu().numpy()

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 from perpart.data.dataset import thinned
+from perpart.data.labels import single_threaded
 from perpart.data.source import Source
 from perpart.errors import Mistake
 from perpart.scores.distance import chamfer
@@ -52,7 +53,8 @@ class Training:
 
     def nearest(self, cloud: Float[np.ndarray, "points 6"]) -> tuple[int, float]:
         """The training object of the most similar shape, by chamfer distance after centring, and that distance (m)."""
-        gaps = chamfer(torch.from_numpy(np.ascontiguousarray(cloud[:COMPARED, :3])), self.shapes)
+        with single_threaded():
+            gaps = chamfer(torch.from_numpy(np.ascontiguousarray(cloud[:COMPARED, :3])), self.shapes)
         return int(self.things[gaps.argmin()]), float(gaps.min())
 
     def of(self, thing: int) -> Int[np.ndarray, "grasps"]:
