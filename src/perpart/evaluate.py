@@ -12,8 +12,9 @@ import tyro
 
 import unbroken
 from perpart.anatomy import PARTS
-from perpart.data import graspset
+from perpart.data import kinds, things
 from perpart.data.dataset import POOL, Contacts
+from perpart.data.source import Source
 from perpart.errors import Mistake, told
 from perpart.model import ContactCVAE
 from perpart.scores import intervals, record, table
@@ -84,11 +85,11 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     form = formed(wish)
     state = unbroken.load(wish.checkpoint)
     model = ContactCVAE.restored(state, wish.checkpoint).to(usable_device(wish.device))
-    source = graspset.load(wish.data)
+    source = kinds.load(wish.data)
     data = Contacts(source, wish.split, form.points or model.points, augment=False, most=form.grasps)
     facts = {**known(wish, form, state), **seen(source, data, wish.split, state)}
     print(heading(wish, facts), end="\n\n", flush=True)
-    training = Training(source, [category for category, _ in source.objects], form.draws // 2)
+    training = Training(source, [things.category(thing) for thing in source.objects], form.draws // 2)
     figures = figured(wish, model, data, training, draws=form.draws)
     print(table.text(figures))
     folder = Path(wish.out) if wish.out else Path(wish.checkpoint).parent / "evaluation"
@@ -141,7 +142,7 @@ def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def seen(source: graspset.GraspSet, data: Contacts, split: str, state: dict[str, Any]) -> dict[str, Any]:
+def seen(source: Source, data: Contacts, split: str, state: dict[str, Any]) -> dict[str, Any]:
     """What it was evaluated on."""
     found = source.fingerprint()
     return {
