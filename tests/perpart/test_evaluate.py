@@ -13,6 +13,7 @@ from perpart.data.dataset import Contacts
 from perpart.data.graspset import save
 from perpart.losses import objective
 from perpart.model import ContactCVAE
+from tests.perpart import own
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,14 @@ def test_the_full_form_takes_all_there_is_and_has_a_name_of_its_own(trained, cap
     said = printed(trained, capsys, "--full")
     assert "5 grasps of 1 objects, 2048 points and 4 draws each" in said
     assert "checkpoint-valid-full.json" in said
+
+
+def test_contact_maps_of_ones_own_are_evaluated_and_their_directions_are_unknown(trained, capsys, tmp_path):
+    said = printed(trained, capsys, "--data", str(own.contact_folder(tmp_path)))
+    figures = json.loads((trained / "evaluation" / "checkpoint-valid.json").read_text())["figures"]
+    assert {figure["value"] for figure in figures if figure["table"] == "direction"} == {None}
+    assert "other data than it was trained with" in said
+    assert any(figure["value"] > 0 for figure in figures if figure["measure"] == "rate")
 
 
 def test_other_data_are_called_other_data(trained, capsys, graspset, tmp_path):
