@@ -1,1 +1,1 @@
-"""Figures of merit: pure functions of contact maps, of counts and of distances, each with its formula and source"""
+"""Figures of merit: functions of maps, counts and distances, each with its formula and source"""

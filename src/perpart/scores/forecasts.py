@@ -1,4 +1,4 @@
-"""Tallies of what is said before a grasp is seen: are the chances right, and are the draws like the real grasps?"""
+"""Tallies of what is said before a grasp is seen: are the chances right, are draws like real grasps?"""
 
 from collections.abc import Iterator
 

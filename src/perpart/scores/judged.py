@@ -1,4 +1,4 @@
-"""All that is judged on one object: its real grasps, what the model makes of it, and what the training set would guess
+"""All maps that are judged on one object: real, made by the model, guessed by the training set
 
 One object after the other, so that a data set of any size fits in memory. The network runs on one thread: so small are
 its steps that a second one helps little, and the figures do not depend on how many there are.

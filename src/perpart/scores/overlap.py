@@ -1,4 +1,4 @@
-"""Where guessed and true touch overlap: F1, IoU and average precision per part, part sets, and mean absolute error
+"""Where guessed and true touch overlap: F1, IoU, average precision, part sets, mean absolute error
 
 Hits and misses are counted first, over all grasps of a row, and only then divided: a grasp with a tiny patch weighs as
 much as its patch. A row is an object; rows can be weighed and added (`weighed`), so that every score of any resampling

@@ -1,4 +1,4 @@
-"""From judged objects to figures: what is counted on each object, for every guesser, and told with its interval
+"""From judged objects to figures: what is counted for every guesser, and told with its interval
 
 A tally is fed one object after the other (`add`) and then tells its figures for the resamplings of the objects. To
 judge something new - hands fitted to the maps, say - is to write another tally and name it in `evaluate.TALLIES`.

@@ -1,4 +1,4 @@
-"""What the training set alone would guess: the nearest object's grasps carried over, others of its kind, plain means
+"""What the training set alone would guess: the nearest object's grasps, its category's, plain means
 
 No model is asked. Whoever cannot beat these has learned to look up, or less.
 """
