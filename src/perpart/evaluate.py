@@ -1,93 +1,175 @@
-"""What a trained model can do, beside the floor it must beat, as a table that anyone can recompute"""
+"""What a trained model can do, beside floors and ceilings, as numbers that anyone can recompute"""
 
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import scipy
 import tyro
 
 import unbroken
 from perpart.anatomy import PARTS
-from perpart.data import cache, kinds
-from perpart.data.dataset import Contacts
-from perpart.errors import told
-from perpart.metrics import Measured, Overlap, mean_map, measure
+from perpart.data import cache, kinds, things
+from perpart.data.dataset import POOL, Contacts
+from perpart.data.source import Source
+from perpart.errors import Mistake, told
 from perpart.model import ContactCVAE
+from perpart.scores import intervals, record, table
+from perpart.scores.calibration import BINS
+from perpart.scores.forecasts import HALVINGS, Chances, Sets
+from perpart.scores.judged import judged
+from perpart.scores.levels import STEPS, TOUCH
+from perpart.scores.tallies import THRESHOLDS, Directions, Figure, Latents, Tally, Touching
+from perpart.scores.training import Training
 from perpart.settings import usable_device
+
+TALLIES: tuple[type[Tally], ...] = (Touching, Directions, Latents, Chances, Sets)
+"""What is told of the judged objects, one after the other."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How much is judged: grasps at most (None: all), draws of the prior for each object, points of each."""
+
+    grasps: int | None
+    draws: int
+    points: int | None  # None: as many as the model was trained on
+
+
+QUICK, FULL = Form(640, 32, None), Form(None, 128, POOL)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Evaluate a checkpoint on objects it was not trained on."""
+    """Evaluate a checkpoint on objects it was not trained on: tables on the terminal, and as JSON and CSV."""
 
     checkpoint: str
     """The state to evaluate: checkpoint.pt or any snapshot of a run."""
     data: str | None = None
-    """A folder made by `python -m perpart.grasps make`; by default the set that ships with the package."""
+    """A folder of grasps, as training takes it; by default the set that ships with the package."""
     split: Literal["valid", "test"] = "valid"
     """valid: unseen instances of seen categories; test: unseen categories."""
+    full: bool = False
+    """All grasps, 128 draws an object, 2048 points. Otherwise 640 grasps, an even part of the split, 32 draws, and as
+    many points as the model was trained on."""
+    grasps: int | None = None
+    """So many grasps instead, an even part of the split."""
+    draws: int | None = None
+    """So many draws of the prior for each object instead."""
+    points: int | None = None
+    """So many points of each object instead."""
+    seed: int = 0
+    """Decides the draws and the resamplings: the same seed, the same figures."""
+    resamplings: int = intervals.DRAWS
+    """How often the objects are drawn anew for the intervals."""
     device: str = "cpu"
     """Where the model runs: cpu, cuda or cuda:N."""
+    out: str | None = None
+    """The folder for the figures as JSON and CSV; by default the folder `evaluation` beside the checkpoint."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: `python evaluate_per_part.py --checkpoint exp_per_part/checkpoint.pt`."""
     with told(unbroken.Error):
-        wish = tyro.cli(Evaluation, args=arguments)
-        device = usable_device(wish.device)
-        state = unbroken.load(wish.checkpoint)
-        model = ContactCVAE.restored(state, wish.checkpoint).to(device)
-        grasps = kinds.load(wish.data)
-        data = Contacts(grasps, wish.split, model.points, augment=False, folders=cache.places(wish.data))
-        print(heading(wish, state, data, grasps.fingerprint()))
-        print(table(measure(model, data, device), mean_map(data), mean_map(data, without_own=True)))
+        evaluate(tyro.cli(Evaluation, args=arguments))
 
 
-def heading(wish: Evaluation, state: dict, data: Contacts, found: str) -> str:
-    """What is compared with what."""
-    trained = state["settings"].get("fingerprint")
-    same = "the data it was trained with" if trained == found else "other data than it was trained with"
-    return (
-        f"{wish.checkpoint}: epoch {state['epoch']}\n"
-        f"split {wish.split} of {same} (fingerprint {found[:12]}): {len(data)} grasps of "
-        f"{len(np.unique(data.object_of))} objects, {data.points} points each; touch: contact of at least 0.5"
-    )
+def evaluate(wish: Evaluation) -> list[Figure]:
+    """Evaluates as asked, prints tables, writes files, and gives the figures.
+
+    Raises Mistake, and what reading the checkpoint raises.
+    """
+    form = formed(wish)
+    state = unbroken.load(wish.checkpoint)
+    model = ContactCVAE.restored(state, wish.checkpoint).to(usable_device(wish.device))
+    source = kinds.load(wish.data)
+    points, folders = form.points or model.points, cache.places(wish.data)
+    data = Contacts(source, wish.split, points, augment=False, most=form.grasps, folders=folders)
+    facts = {**known(wish, form, state), **seen(source, data, wish.split, state)}
+    print(heading(wish, facts), end="\n\n", flush=True)
+    training = Training(source, [things.category(thing) for thing in source.objects], form.draws // 2)
+    figures = figured(wish, model, data, training, draws=form.draws)
+    print(table.text(figures))
+    folder = Path(wish.out) if wish.out else Path(wish.checkpoint).parent / "evaluation"
+    name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}"
+    print("wrote " + " and ".join(str(path) for path in record.write(folder, name, facts, figures)))
+    return figures
 
 
-def table(model: Measured, floor: Overlap, others: Overlap) -> str:
-    """F1 per part and over all parts: the model's, and the mean maps' of the same objects at two thresholds."""
-    threshold, _ = floor.best()
-    elsewhere, _ = others.best()
-    columns = {
-        "rebuilt": (model.rebuilt, 0.5),
-        "sampled": (model.imagined, 0.5),
-        "mean map": (floor, 0.5),
-        f"at {threshold:.2f}": (floor, threshold),
-        f"others {elsewhere:.2f}": (others, elsewhere),
+def figured(wish: Evaluation, model: ContactCVAE, data: Contacts, training: Training, *, draws: int) -> list[Figure]:
+    """All figures of a model on a data set."""
+    count, plain = len(np.unique(data.object_of)), training.plain()
+    tallies = [tally(count, plain) for tally in TALLIES]
+    for row, one in enumerate(judged(model, data, training, draws=draws, seed=wish.seed)):
+        for tally in tallies:
+            tally.add(one, row)
+    weights = intervals.resamplings(count, wish.resamplings, wish.seed)
+    return [figure for tally in tallies for figure in tally.figures(weights)]
+
+
+def formed(wish: Evaluation) -> Form:
+    """How much is asked for. Raises Mistake for what nothing can be computed from."""
+    base = FULL if wish.full else QUICK
+    form = Form(wish.grasps or base.grasps, wish.draws or base.draws, wish.points or base.points)
+    for name, least, most in (
+        ("grasps", 1, 10**9), ("draws", 2, 10_000), ("points", 32, 65_000), ("seed", 0, 2**31),
+        ("resamplings", 10, 100_000),
+    ):  # fmt: skip
+        value = getattr(wish, name)
+        if value is not None and not least <= value <= most:
+            raise Mistake(f"--{name} {value}: at least {least}, at most {most}")
+    return form
+
+
+def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]:
+    """What was evaluated, how, and with what: enough to do it again."""
+    here = unbroken.environment()
+    given = {f.name: getattr(wish, f.name) for f in fields(wish) if f.name != "out"}
+    flags = [f"--{k}" if v is True else f"--{k}={v}" for k, v in given.items() if v not in (None, False)]
+    return {
+        "what": "figures of a per-part contact model; docs/evaluation.md says what each means",
+        "command": shlex.join(["python", "evaluate_per_part.py", *flags]),
+        "checkpoint": {"digest": state["digest"], "epoch": state["epoch"], "name": Path(wish.checkpoint).name},
+        "form": {"draws": form.draws, "seed": wish.seed},
+        "constants": {
+            "touch": TOUCH, "thresholds": list(THRESHOLDS), "steps": STEPS, "bins": BINS, "halvings": HALVINGS,
+            "resamplings": wish.resamplings, "parts": list(PARTS),
+        },
+        "versions": {name: here[name] for name in ("python", "torch", "numpy", "machine", "cpu", "gpu")}
+        | {"scipy": scipy.__version__},
+    }  # fmt: skip
+
+
+def seen(source: Source, data: Contacts, split: str, state: dict[str, Any]) -> dict[str, Any]:
+    """What it was evaluated on."""
+    found = source.fingerprint()
+    return {
+        "data": {
+            "fingerprint": found,
+            "trained with": state["settings"].get("fingerprint"),
+            "split": split,
+            "grasps": len(data),
+            "of": len(source.of(split)),
+            "objects": len(np.unique(data.object_of)),
+            "points": data.points,
+        }
     }
-    lines = ["F1".ljust(10) + "".join(name.rjust(13) for name in columns)]
-    scores = [overlap.f1_per_part(cut) for overlap, cut in columns.values()]
-    lines += [row(part, [score[i] for score in scores]) for i, part in enumerate(PARTS)]
-    lines.append(row("all", [overlap.f1(cut) for overlap, cut in columns.values()]))
-    lines.append(row("all, IoU", [overlap.iou(cut) for overlap, cut in columns.values()]))
-    lines.append(row("all, MAE", [overlap.mae for overlap, _ in columns.values()]))
-    return "\n".join(lines) + "\n" + remarks(model)
 
 
-def row(name: str, scores: Sequence[float]) -> str:
-    """One line of the table; a dash where there is nothing to score."""
-    return name.ljust(10) + "".join(("–" if np.isnan(score) else f"{score:.3f}").rjust(13) for score in scores)
-
-
-def remarks(model: Measured) -> str:
-    """How the columns were made, and the figures that have no column."""
-    figures = model.figures
-    direction = f"{figures['degrees']:.1f} degrees off" if "degrees" in figures else "unknown in these data"
+def heading(wish: Evaluation, facts: dict[str, Any]) -> str:
+    """What is compared with what."""
+    data, form = facts["data"], facts["form"]
+    same = "the data it was trained with" if data["trained with"] == data["fingerprint"] else (
+        "other data than it was trained with"
+    )  # fmt: skip
+    part = f"{data['grasps']} grasps" if data["grasps"] == data["of"] else (
+        f"{data['grasps']} of {data['of']} grasps, evenly chosen,"
+    )  # fmt: skip
     return (
-        "rebuilt: from the grasp itself, by the posterior's mean. sampled: one draw of the prior, against one of many\n"
-        "grasps. mean map: the mean of all grasps of the object, this one included, at 0.5 and at the best threshold\n"
-        "there is. others: the same without this one.\n"
-        f"direction {direction}, {figures['active']:.0f} active latents, "
-        f"{figures['kl']:.1f} nats"
+        f"{wish.checkpoint}: epoch {facts['checkpoint']['epoch']}, digest {facts['checkpoint']['digest'][:12]}\n"
+        f"split {data['split']} of {same} (fingerprint {data['fingerprint'][:12]}): {part} of {data['objects']} "
+        f"objects, {data['points']} points and {form['draws']} draws each; touch: contact of at least {TOUCH}"
     )

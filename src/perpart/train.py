@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 import unbroken
+from perpart import memory
 from perpart.data import cache, kinds
 from perpart.data.dataset import Contacts
 from perpart.errors import Mistake, told
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def train(settings: Settings) -> None:
     """Train until settings.n_epochs are done, or until somebody stops it."""
+    memory.kept()
     device = usable_device(settings.device)
     grasps = kinds.load(settings.data)
     folders = cache.places(settings.data)
@@ -41,7 +43,7 @@ def train(settings: Settings) -> None:
         init_from=settings.init_from,
         settings=settings.record(), free=FREE, allow=settings.allow,
         save=unbroken.Every(minutes=settings.save_minutes, stall=settings.save_stall, background=settings.background),
-        snapshots=unbroken.Keep(settings.snapshot_every, settings.snapshots_kept),
+        snapshots=unbroken.Keep(settings.snapshot_every, settings.snapshots_kept, best="valid.score"),
         stop=unbroken.Stop(settings.stop_file, settings.max_hours, settings.grace),
         log_every=settings.log_every, summaries=True, explain=settings.explain,
         virtual_ranks=settings.virtual_ranks, patience=settings.patience,

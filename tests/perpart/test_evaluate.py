@@ -1,3 +1,6 @@
+import csv
+import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +12,8 @@ from perpart import evaluate
 from perpart.data.dataset import Contacts
 from perpart.data.graspset import save
 from perpart.losses import objective
-from perpart.metrics import measure
 from perpart.model import ContactCVAE
+from tests.perpart import own
 
 
 @pytest.fixture(scope="module")
@@ -32,28 +35,82 @@ def trained(graspset, tmp_path_factory) -> Path:
     return folder
 
 
+QUICKLY = ("--draws", "4", "--resamplings", "20")
+
+
 def printed(trained: Path, capsys, *more: str) -> str:
-    evaluate.main(["--checkpoint", str(trained / "checkpoint.pt"), "--data", str(trained / "data"), *more])
+    evaluate.main(["--checkpoint", str(trained / "checkpoint.pt"), "--data", str(trained / "data"), *QUICKLY, *more])
     return capsys.readouterr().out
 
 
-def test_the_table_has_a_line_for_each_part_and_for_all(trained, capsys):
+def test_the_tables_say_what_was_evaluated_and_how_every_part_fares(trained, capsys):
     lines = printed(trained, capsys).splitlines()
-    names = [line.split()[0] for line in lines]
-    assert "epoch 1" in lines[0]
+    assert "epoch 1, digest" in lines[0]
     assert "split valid of the data it was trained with" in lines[1]
-    assert {"palm", "thumb1", "little3", "all", "all,"} <= set(names)
-    assert all(len(line.split()) == 6 for line in lines if line.startswith(("palm", "thumb", "little3", "all ")))
+    assert "5 grasps of 1 objects, 64 points and 4 draws each" in lines[1]
+    assert {"rebuilt", "palm", "little3", "all", "chances", "sets,"} <= {line.split()[0] for line in lines if line}
 
 
-def test_the_numbers_can_be_recomputed(trained, capsys, graspset):
-    first, second = (printed(trained, capsys) for _ in range(2))
-    path = str(trained / "checkpoint.pt")
-    model = ContactCVAE.restored(unbroken.load(path), path)
-    figures = measure(model, Contacts(graspset, "valid", 64, augment=False)).figures
-    assert first == second
-    line = next(line for line in first.splitlines() if line.startswith("all "))
-    assert line.split()[1:3] == [f"{figures[key]:.3f}" for key in ("f1", "f1_prior")]
+def test_the_same_command_writes_the_same_bytes_on_any_number_of_threads(trained, capsys, tmp_path):
+    before = torch.get_num_threads()
+    for name, threads in (("a", 1), ("b", 2)):
+        torch.set_num_threads(threads)
+        try:
+            printed(trained, capsys, "--points", "512", "--out", str(tmp_path / name))
+        finally:
+            torch.set_num_threads(before)
+    for file in ("checkpoint-valid.json", "checkpoint-valid.csv"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_the_files_lie_beside_the_checkpoint_and_say_how_to_compute_them_again(trained, capsys, graspset):
+    printed(trained, capsys)
+    folder = trained / "evaluation"
+    said = json.loads((folder / "checkpoint-valid.json").read_text())
+    assert said["checkpoint"]["digest"] == unbroken.load(str(trained / "checkpoint.pt"))["digest"]
+    assert said["data"]["fingerprint"] == graspset.fingerprint()
+    assert (said["form"], said["data"]["grasps"], said["data"]["points"]) == ({"draws": 4, "seed": 0}, 5, 64)
+    assert said["versions"]["torch"] == torch.__version__
+    before = (folder / "checkpoint-valid.csv").read_bytes()
+    evaluate.main(shlex.split(said["command"])[2:])
+    assert (folder / "checkpoint-valid.csv").read_bytes() == before
+    with (folder / "checkpoint-valid.csv").open() as file:
+        assert len(list(csv.reader(file))) == 1 + len(said["figures"])
+
+
+def test_what_is_printed_can_be_recomputed_by_hand(trained, capsys, graspset):
+    line = next(line for line in printed(trained, capsys).splitlines() if line.startswith("rebuilt"))
+    model = ContactCVAE.restored(unbroken.load(str(trained / "checkpoint.pt")), "")
+    data = Contacts(graspset, "valid", 64, augment=False)
+    with torch.no_grad():
+        batch = {key: torch.stack([data[i][key] for i in range(5)]) for key in data[0]}
+        said, true = model(batch)["contact"].sigmoid(), batch["contact"]
+    touch, guess = true >= 0.5, said >= 0.5
+    f1 = 2 * (touch & guess).sum() / (touch.sum() + guess.sum())
+    assert line.split()[1] == f"{f1.item():.3f}"
+    assert f"{(said - true).abs().mean().item():.4f}" in line
+
+
+def test_another_seed_draws_otherwise(trained, capsys):
+    assert printed(trained, capsys) != printed(trained, capsys, "--seed", "1")
+
+
+def test_fewer_grasps_are_called_fewer(trained, capsys):
+    assert "4 of 5 grasps, evenly chosen," in printed(trained, capsys, "--grasps", "4")
+
+
+def test_the_full_form_takes_all_there_is_and_has_a_name_of_its_own(trained, capsys):
+    said = printed(trained, capsys, "--full")
+    assert "5 grasps of 1 objects, 2048 points and 4 draws each" in said
+    assert "checkpoint-valid-full.json" in said
+
+
+def test_contact_maps_of_ones_own_are_evaluated_and_their_directions_are_unknown(trained, capsys, tmp_path):
+    said = printed(trained, capsys, "--data", str(own.contact_folder(tmp_path)))
+    figures = json.loads((trained / "evaluation" / "checkpoint-valid.json").read_text())["figures"]
+    assert {figure["value"] for figure in figures if figure["table"] == "direction"} == {None}
+    assert "other data than it was trained with" in said
+    assert any(figure["value"] > 0 for figure in figures if figure["measure"] == "rate")
 
 
 def test_other_data_are_called_other_data(trained, capsys, graspset, tmp_path):
@@ -63,9 +120,12 @@ def test_other_data_are_called_other_data(trained, capsys, graspset, tmp_path):
     assert "split valid of other data than it was trained with" in said
 
 
-def test_a_missing_split_or_file_is_one_line_and_exit_code_two(trained, capsys):
-    for more in (["--split", "test"], ["--checkpoint", "nowhere.pt"], ["--device", "abacus"]):
-        with pytest.raises(SystemExit) as left:
-            printed(trained, capsys, *more)
-        assert left.value.code == 2
-        assert len(capsys.readouterr().err.splitlines()) == 1
+@pytest.mark.parametrize(
+    "more",
+    [["--split", "test"], ["--checkpoint", "nowhere.pt"], ["--device", "abacus"], ["--draws", "1"], ["--points", "9"]],
+)
+def test_a_wish_that_cannot_be_met_is_one_line_and_exit_code_two(trained, capsys, more):
+    with pytest.raises(SystemExit) as left:
+        printed(trained, capsys, *more)
+    assert left.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

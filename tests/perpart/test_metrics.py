@@ -2,14 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from perpart.metrics import Overlap, evaluate, mean_map
-from perpart.model import ContactCVAE
+from perpart.metrics import DRAWS, evaluate, imagine, score
+from perpart.model import ContactCVAE, Maps
+from perpart.scores.distance import apart
 
 
 class Sketches(torch.utils.data.Dataset):
     """Three grasps of thing 0 and one of thing 1, on 64 random points: part i % 16 touches where x is large."""
 
     object_of = np.array([0, 0, 0, 1])
+    known = 1.0
 
     def __len__(self) -> int:
         return 4
@@ -25,76 +27,18 @@ class Sketches(torch.utils.data.Dataset):
             "normals": normals,
             "contact": contact,
             "part": contact.argmax(-1),
-            "direction": normals,
+            "direction": normals * self.known,
         }
 
 
-def counted(guess, target) -> Overlap:
-    overlap = Overlap()
-    overlap.add(torch.as_tensor(guess), torch.as_tensor(target))
-    return overlap
+class Drawer:
+    """Draws what it is told to."""
 
+    def __init__(self, maps: torch.Tensor):
+        self.maps = maps
 
-def maps(seed: int) -> torch.Tensor:
-    return torch.rand(3, 50, 16, generator=torch.Generator().manual_seed(seed))
-
-
-def test_f1_and_iou_are_their_definitions_at_every_threshold():
-    guess, target = maps(0), maps(1)
-    overlap = counted(guess, target)
-    for threshold in (0.25, 0.5, 0.75):
-        said, true = guess >= threshold, target >= 0.5
-        hits, either = (said & true).sum().item(), (said | true).sum().item()
-        assert overlap.iou(threshold) == pytest.approx(hits / either)
-        assert overlap.f1(threshold) == pytest.approx(2 * hits / (said.sum() + true.sum()).item())
-        part = (said & true)[..., 3].sum() / (said | true)[..., 3].sum()
-        assert overlap.iou_per_part(threshold)[3] == pytest.approx(part.item())
-
-
-def test_counting_in_batches_is_counting_at_once():
-    guess, target = maps(0), maps(1)
-    parts = Overlap()
-    for i in range(3):
-        parts.add(guess[i], target[i])
-    whole = counted(guess, target)
-    np.testing.assert_array_equal(parts.f1_per_part(), whole.f1_per_part())
-    assert parts.mae == pytest.approx((guess - target).abs().mean().item())
-    assert parts.mae == pytest.approx(whole.mae)
-
-
-def test_the_truth_scores_one_and_its_opposite_nothing():
-    target = (maps(1) > 0.7).float()
-    assert counted(target, target).f1() == 1.0
-    assert counted(1 - target, target).f1() == 0.0
-
-
-def test_a_part_without_touch_or_guess_has_no_score():
-    target = torch.zeros(1, 10, 16)
-    target[..., 0] = 1.0
-    scores = counted(target, target).f1_per_part()
-    assert scores[0] == 1.0
-    assert np.isnan(scores[1:]).all()
-
-
-def test_the_best_threshold_is_found():
-    target = (maps(1) > 0.9).float()
-    threshold, f1 = counted(target * 0.3 + 0.1, target).best()
-    assert f1 == 1.0
-    assert 0.1 < threshold <= 0.4
-
-
-def test_the_mean_map_of_an_objects_only_grasp_is_that_grasp():
-    alone = Sketches()
-    alone.object_of = np.arange(4)
-    assert mean_map(alone).f1() == 1.0
-    assert mean_map(alone, without_own=True).f1() == 0.0
-
-
-def test_the_mean_map_of_different_grasps_is_blurred():
-    floor = mean_map(Sketches())  # thing 0's three grasps keep a third of themselves, and two thirds of the others
-    assert floor.f1() < floor.best()[1] < 1.0
-    assert floor.best()[0] <= 0.33
-    assert mean_map(Sketches(), without_own=True).best()[1] < floor.best()[1]
+    def sample(self, points, normals, n, generator) -> Maps:
+        return Maps(self.maps[:n], self.maps[:n, :, 0], self.maps[:n, :, :3])
 
 
 def test_evaluation_gives_the_same_bits_twice_and_leaves_no_trace():
@@ -112,5 +56,42 @@ def test_evaluation_reports_finite_numbers_under_their_names():
     torch.default_generator.manual_seed(0)
     figures = evaluate(ContactCVAE(8, 64), Sketches())
     terms = {"loss", "contact", "dice", "part", "direction", "kl"}
-    assert set(figures) == terms | {"degrees", "f1", "iou", "mae", "f1_prior", "active"}
+    assert set(figures) == terms | {"degrees", "f1", "iou", "mae", "f1_prior", "active", "prior", "score"}
     assert all(np.isfinite(value) for value in figures.values())
+
+
+def test_where_no_direction_is_known_no_degrees_are_told():
+    unknown = Sketches()
+    unknown.known = 0.0
+    torch.default_generator.manual_seed(0)
+    assert "degrees" not in evaluate(ContactCVAE(8, 64), unknown)
+
+
+def test_real_grasps_drawn_score_higher_than_one_of_them_again_and_again_or_blur_or_nothing():
+    class Pair(Sketches):
+        object_of = np.zeros(2, int)
+
+        def __len__(self) -> int:
+            return 2
+
+    real = torch.stack([Pair()[i]["contact"] for i in range(2)])
+    again, blur = real[:1].expand_as(real), real.mean(0).expand_as(real) * 0.9
+    found = [imagine(Drawer(maps), Pair(), "cpu")[1] for maps in (real, again, blur, torch.zeros_like(real))]  # pyright: ignore
+    far = apart(real, real)
+    assert found[0] == pytest.approx(2 - 2 * far.mean() + far[0, 1])
+    assert found[0] > max(found[1:])
+    assert min(found[:3]) > found[3] == 0.0
+    assert len(real) == DRAWS
+
+
+def test_each_grasp_is_held_against_one_draw_in_its_turn():
+    real = torch.stack([Sketches()[i]["contact"] for i in range(4)])
+    imagined, _ = imagine(Drawer(real), Sketches(), "cpu")  # pyright: ignore
+    assert imagined.grasps[0] == 4
+    assert 0.0 < imagined.f1()[0, -1] < 1.0  # of thing 0 the first two are hit
+
+
+def test_the_score_wants_both_and_knows_no_nan():
+    assert score(0.4, 0.9) == pytest.approx(0.6)
+    assert score(0.44, 0.9) == pytest.approx(score(0.4, 0.99))
+    assert score(0.0, 1.0) == score(0.9, 0.0) == score(float("nan"), 1.0) == 0.0

@@ -117,9 +117,7 @@ def failures(grasps: GraspSet, chosen: Int[np.ndarray, "n"], figures: Float[np.n
 
 def _rebuilt(thing: things.Thing) -> Object:
     if isinstance(thing, things.Own):
-        raise Mistake(
-            f"{thing.name} has no recipe, so nothing tells its mass; try python -m perpart.data check"
-        )
+        raise Mistake(f"{thing.name} has no recipe, so nothing tells its mass; try python -m perpart.data check")
     return build(*thing)
 
 

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from perpart.scores.calibration import BINS
+from perpart.scores.forecasts import Chances, Sets
+from perpart.scores.tallies import ALL
+from tests.perpart.invented import changed, invented
+from tests.perpart.test_tallies import told
+
+
+def test_draws_that_are_the_real_grasps_are_calibrated():
+    one = invented()
+    exact = told(Chances, [changed(one, drawn=one.real)])
+    assert exact["draws", "ece", None, ALL].value == pytest.approx(0.0, abs=1e-9)
+    assert exact["draws", "brier", None, ALL].value < told(Chances, [one])["draws", "brier", None, ALL].value
+    assert exact["draws", "rate", None, ALL].value == pytest.approx(one.real.mean())
+
+
+def test_the_reliability_curve_has_every_bin_of_every_part():
+    figures = told(Chances, [invented()])
+    curve = [f for (_, measure, _, part), f in figures.items() if measure == "share" and part == ALL]
+    assert [f.at for f in curve] == [i / BINS for i in range(BINS)]
+    assert sum(f.value for f in curve) == pytest.approx(1.0)
+
+
+def test_real_grasps_are_the_ceiling_and_a_collapsed_model_is_seen():
+    things = [invented(i, grasps=12) for i in range(6)]
+    same = [changed(thing, drawn=np.repeat(thing.drawn[:1], 16, axis=0)) for thing in things]
+    figures = told(Sets, same)
+    assert figures["draws", "diversity", None, ALL].value == 0.0
+    assert figures["draws", "energy", None, ALL].low > figures["real *", "energy", None, ALL].high
+    assert figures["draws", "1-nna", None, ALL].value > figures["real *", "1-nna", None, ALL].value + 0.2
+    assert figures["real *", "energy", None, ALL].value == pytest.approx(0.0, abs=0.05)
+
+
+def test_draws_of_the_same_kind_reach_the_ceiling():
+    things = [changed(invented(i, grasps=16), drawn=invented(100 + i, grasps=16).real) for i in range(8)]
+    figures = told(Sets, things)
+    for measure, near in (("mmd", 0.05), ("coverage", 0.1), ("1-nna", 0.1), ("energy", 0.05)):
+        draws, real = (figures[name, measure, None, ALL].value for name in ("draws", "real *"))
+        assert draws == pytest.approx(real, abs=near)
+
+
+def test_objects_with_too_few_grasps_and_categories_without_training_are_left_out():
+    figures = told(Sets, [invented(0, grasps=3), invented(1, grasps=4)])
+    assert figures["draws", "objects", None, ALL].value == 1
+    assert not [key for key in figures if key[0] == "category"]
+    assert told(Sets, [invented(0, grasps=3)]) == {}

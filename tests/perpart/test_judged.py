@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from perpart.data.dataset import Contacts
+from perpart.model import ContactCVAE
+from perpart.scores.judged import judged
+from perpart.scores.training import Training
+
+
+@pytest.fixture(scope="module")
+def model() -> ContactCVAE:
+    torch.default_generator.manual_seed(0)
+    return ContactCVAE(8, 64, 6)
+
+
+def test_all_maps_of_an_object_are_on_its_points(graspset, model):
+    data = Contacts(graspset, "valid", 64, augment=False)
+    (one,) = judged(model, data, Training(graspset, ["apple", "mug", "pen"], 4), draws=7)
+    assert one.thing == 1
+    assert one.real.shape == one.rebuilt.shape == (5, 64, 16)
+    assert one.drawn.shape == (7, 64, 16)
+    assert one.nearest.shape == (4, 64, 16)
+    assert one.kin.shape == (0, 64, 16)
+    np.testing.assert_array_equal(one.real[2], data[2]["contact"].numpy())
+    assert model.training
+
+
+def test_an_object_is_judged_the_same_whatever_is_judged_beside_it(graspset, model):
+    training = Training(graspset, ["apple", "pen", "pen"], 4)
+    apple, pen = judged(model, Contacts(graspset, "train", 64, augment=False), training, draws=3)
+    alone = replace(graspset, split=("train", "train", "valid"))
+    (again,) = judged(model, Contacts(alone, "valid", 64, augment=False), training, draws=3)
+    np.testing.assert_array_equal(pen.drawn, again.drawn)
+    np.testing.assert_array_equal(pen.rebuilt, again.rebuilt)
+    assert not np.array_equal(apple.drawn, pen.drawn)
+    assert len(pen.kin) == 4
+
+
+def test_another_seed_draws_otherwise(graspset, model):
+    data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, ["a", "b", "c"], 4)
+    (one,), (other,) = (judged(model, data, training, draws=2, seed=seed) for seed in (0, 1))
+    assert not np.array_equal(one.drawn, other.drawn)
+    np.testing.assert_array_equal(one.rebuilt, other.rebuilt)
