@@ -31,6 +31,7 @@ def make(
     instances: int = 6,
     categories: tuple[str, ...] = (),
     rounds: int = 4,
+    recipes: str | None = None,
 ) -> None:
     """Make a data set of grasps that hold. Killed or stopped, the same command continues, to the same bytes.
 
@@ -41,9 +42,10 @@ def make(
         jobs: processes.
         instances: objects of each category; the last one of a category that is not held out is for validation.
         categories: which categories; all of them if none is named.
+        recipes: a python file with categories of your own, `CATEGORIES`; it is run. docs/data.md shows one.
         rounds: after so many rounds of 112 tries an object is left, for this turn, with what it has.
     """
-    making.make(out, making.Wish(grasps, seed, instances, categories, rounds), jobs)
+    making.make(out, making.Wish(grasps, seed, instances, categories, rounds, recipes), jobs)
     describe(out)
     card(out)
 

@@ -10,15 +10,19 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
 
 from perpart.data.graspset import WIDTHS, GraspSet, save
+from perpart.data.things import Own, Thing
 from perpart.errors import Mistake
 from perpart.grasps import crew, pieces, plan, search, terms
 from perpart.grasps.search import Catch
+from perpart.objects import build, own
 
 TURNS = 20  # a set that lacks grasps after so many is as full as it gets
 LEFT = "making"  # the folder's name for what is not yet whole
@@ -34,6 +38,7 @@ class Wish:
     instances: int
     categories: tuple[str, ...]
     rounds: int
+    recipes: str | None = None  # a file of a person's own categories
 
     def __post_init__(self) -> None:
         for what, least in (("grasps", 1), ("seed", 0), ("instances", 1), ("rounds", 1)):
@@ -45,6 +50,7 @@ class Wish:
         """What to type to make it."""
         numbers = (f"--{what} {getattr(self, what)}" for what in ("grasps", "seed", "instances", "rounds"))
         named = [f"--categories {' '.join(self.categories)}"] if self.categories else []
+        named += ["--recipes FILE"] if self.recipes else []
         return " ".join(["python -m perpart.grasps make --out DIR", *numbers, *named])
 
 
@@ -53,6 +59,8 @@ def make(out: Path, wish: Wish, jobs: int) -> None:
     making, or another process is at it."""
     if jobs < 1:
         raise Mistake(f"--jobs is {jobs}; it must be 1 or more")
+    if wish.recipes:
+        own.adopt(wish.recipes)
     things = plan.things(wish.categories, wish.instances)
     ours = terms.of(wish)
     if terms.committed(out, ours) and not (out / LEFT).exists():
@@ -104,7 +112,9 @@ class _Session:
             self.catches[place] = catch
         if there:
             self._say(f"turn {turn + 1}: {len(there)} of {len(wanted)} objects were there, {self._have()} grasps")
-        for done, (call, catch) in enumerate(crew.each(search.search, calls, self.jobs), len(there) + 1):
+        for done, (call, catch) in enumerate(
+            crew.each(partial(searched, self.wish.recipes), calls, self.jobs), len(there) + 1
+        ):
             place = left[call]
             pieces.keep(self._path(turn, place), catch, self._name(turn, place, wanted[place]))
             self.catches[place] = catch
@@ -164,10 +174,17 @@ class _Session:
         print(line, flush=True)
 
 
+def searched(recipes: str | None, *call: Any) -> Catch:
+    """A search, in any process, where a person's own categories are known too."""
+    if recipes:
+        own.adopt(recipes)
+    return search.search(*call)
+
+
 def gather(things: Sequence[plan.Thing], catches: Sequence[Catch]) -> GraspSet:
     """All catches as one set, in the order of the plan."""
     return GraspSet(
-        tuple((thing.category, thing.seed) for thing in things),
+        tuple(_named(thing) for thing in things),
         tuple(thing.split for thing in things),
         np.repeat(np.arange(len(things)), [len(catch.kinds) for catch in catches]).astype(np.int32),
         kind=np.array([kind for catch in catches for kind in catch.kinds], dtype=np.int16),
@@ -178,18 +195,28 @@ def gather(things: Sequence[plan.Thing], catches: Sequence[Catch]) -> GraspSet:
     )
 
 
+def _named(thing: plan.Thing) -> Thing:
+    """What is stored of an object: its recipe's name, or the mesh where nobody else has the recipe."""
+    if not own.adopted(thing.category):
+        return thing.category, thing.seed
+    mesh = build(thing.category, thing.seed).mesh
+    return Own(f"{thing.category}_{thing.seed}", thing.category, np.asarray(mesh.vertices), np.asarray(mesh.faces))
+
+
 def _stack(catches: Sequence[Catch], name: str) -> np.ndarray:
     rows = [row for catch in catches for row in getattr(catch, name)]
     return np.array(rows, dtype=np.float32).reshape(-1, *WIDTHS[name])
 
 
 def _commit(out: Path, folder: Path, whole: GraspSet, said: dict) -> None:
-    """Write both files beside, then move them in; the set is there from the moment that grasps.json is."""
+    """Write all files beside, then move them in; the set is there from the moment that grasps.json is."""
     beside = folder / "whole"
     save(whole, beside, said)
-    for name in ("grasps.npz", "grasps.json"):
+    names = [*sorted(str(path.relative_to(beside)) for path in beside.rglob("*.ply")), "grasps.npz", "grasps.json"]
+    for name in names:
         pieces.sync(beside / name)
-    for name in ("grasps.npz", "grasps.json"):
+    for name in names:
+        (out / name).parent.mkdir(exist_ok=True)
         pieces.move(beside / name, out / name)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from perpart import anatomy, clouds, hand, hands, objects, preshapes
 from perpart.errors import Mistake
 from perpart.grasps import closing, filters, hold, pieces, plan, search
-from perpart.objects import devices, field, figures, shapes, tools, vessels
+from perpart.objects import devices, field, figures, own, shapes, tools, vessels
 
 Terms = dict[str, dict[str, Any]]
 CODE = (
@@ -35,12 +35,16 @@ LIMITS = {
 def of(wish: Any) -> Terms:
     """All that decides a set: equal terms, equal bytes."""
     terms = {
-        "arguments": asdict(wish),
+        "arguments": {k: v for k, v in asdict(wish).items() if k != "recipes"} | _own(wish),
         "limits": LIMITS,
         "made with": {name: version(name) for name in ("manifold3d", "mujoco", "numpy", "scipy", "torch", "trimesh")},
         "code": {module.__name__: _code(module.__file__) for module in CODE},
     }
     return json.loads(json.dumps(terms))  # as they will be read
+
+
+def _own(wish: Any) -> dict[str, str]:
+    return {"recipes": own.digest(wish.recipes)} if wish.recipes else {}
 
 
 def _code(file: str | None) -> str:
