@@ -20,16 +20,8 @@ def main(grasps: int = 200, kills: int = 5, seed: int = 0, instances: int = 1, j
     """Make the set undisturbed with one process, then with so many SIGKILLs and `jobs` processes; compare."""
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder, "whole"), Path(folder, "broken")
-        command = [
-            sys.executable,
-            "-m",
-            "perpart.grasps",
-            "make",
-            "--grasps",
-            str(grasps),
-            "--instances",
-            str(instances),
-        ]
+        wish = f"--grasps {grasps} --instances {instances}"
+        command = [sys.executable, "-m", "perpart.grasps", "make", *wish.split()]
         start = time.monotonic()
         subprocess.run([*command, "--jobs", "1", "--out", whole], check=True, stdout=subprocess.DEVNULL)
         span = (time.monotonic() - start) / jobs
@@ -38,6 +30,8 @@ def main(grasps: int = 200, kills: int = 5, seed: int = 0, instances: int = 1, j
         print(subprocess.run(again, check=True, capture_output=True, text=True).stdout)
         same = all((whole / name).read_bytes() == (broken / name).read_bytes() for name in FILES)
         print(f"{done} kills: {'the same bytes' if same else 'OTHER BYTES'}")
+        if not same:
+            raise SystemExit(1)
         sys.exit(not same)
 
 
