@@ -60,7 +60,8 @@ class ContactCVAE(nn.Module):
         [batch, points, 3], and the posterior's `mu` and `logvar`, lists of one [batch, latents] tensor. In training
         the latent is drawn with torch's global generator; in evaluation it is the posterior's mean.
         """
-        tables = (batch["near"], batch["far"]) if "near" in batch else None
+        known = "near" in batch and batch["points"].shape[1] == self.points  # balls of other clouds are others
+        tables = (batch["near"], batch["far"]) if known else None
         shape = self.shape(batch["points"], batch["normals"], tables)
         mu, logvar = self.posterior(thinned(batch, self.points), shape.whole)
         latent = mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu

@@ -5,6 +5,7 @@ from perpart.anatomy import PARTS
 from perpart.data import graspset, order
 from perpart.data.dataset import Contacts
 from tests.perpart import own
+from tests.perpart.unpacked import unpacked
 
 ORDERS = {
     "MANO": order.MANO,
@@ -43,7 +44,7 @@ def test_hands_of_every_posture_are_in_our_order():
 
 def test_maps_in_manos_order_are_told_from_ours():
     found = graspset.load()
-    data = Contacts(found, "test", 512, augment=False, most=60, pool=512)
+    data = unpacked(Contacts(found, "test", 512, augment=False, most=60, pool=512))
     points = {int(i): data.clouds[k, :, :3] for k, i in enumerate(np.unique(data.object_of))}
     maps = {i: data.contact[data.object_of == i] for i in points}
     theirs = {i: rows[:, :, np.argsort(order.MANO)] for i, rows in maps.items()}

@@ -13,6 +13,7 @@ from perpart.data.skins import Scatter
 from perpart.errors import Mistake
 from tests.perpart import own
 from tests.perpart.test_things import moved
+from tests.perpart.unpacked import unpacked
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def labelled(folder) -> Contacts:
-    return Contacts(kinds.load(folder), "train", 300, augment=False)
+    return unpacked(Contacts(kinds.load(folder), "train", 300, augment=False))
 
 
 def refusal(folder: Path) -> str:
@@ -33,7 +34,7 @@ def refusal(folder: Path) -> str:
 
 
 def test_a_skin_is_labelled_as_the_hand_under_it(labelled, tmp_path):
-    truth = Contacts(graspset.load(own.angles_folder(tmp_path)), "train", 300, augment=False)
+    truth = unpacked(Contacts(graspset.load(own.angles_folder(tmp_path)), "train", 300, augment=False))
     np.testing.assert_array_equal(labelled.clouds, truth.clouds)
     assert truth.contact.max() > 100
     assert abs(labelled.contact.astype(int) - truth.contact).max() < 0.1 * 255  # a mesh of 6 mm is not round
@@ -86,7 +87,7 @@ def test_skins_and_joints_move_with_their_object_so_that_labels_stay(labelled, t
     joints[..., :3, :3] = turn.T @ joints[..., :3, :3]
     arrays = skin | {"vertices": (skin["vertices"] + shift) @ turn * scale, "joints": joints}
     files.write(tmp_path, "mesh", objects, {"object_of": np.repeat([0, 1], 3)} | arrays, unit=unit, up=up)
-    same = Contacts(kinds.load(tmp_path), "train", 300, augment=False)
+    same = unpacked(Contacts(kinds.load(tmp_path), "train", 300, augment=False))
     assert abs(same.contact.astype(int) - labelled.contact).max() <= 1
     together = same.part == labelled.part
     assert together.mean() > 0.999
@@ -94,7 +95,7 @@ def test_skins_and_joints_move_with_their_object_so_that_labels_stay(labelled, t
 
 
 def test_without_joints_directions_are_unknown(tmp_path):
-    data = Contacts(kinds.load(own.mesh_folder(tmp_path, with_joints=False)), "train", 100)
+    data = unpacked(Contacts(kinds.load(own.mesh_folder(tmp_path, with_joints=False)), "train", 100))
     assert data.contact.any()
     assert not data.direction.any()
 

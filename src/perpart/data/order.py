@@ -21,6 +21,8 @@ LOOKED_AT = 8
 """Grasps that are measured, spread over the set."""
 APART = 0.015
 """Metres between neighbours in a chain from which they are none."""
+DOUBT = 1.03
+"""How much longer the row of knuckles may be in our order than in another, and still be taken for ours."""
 BETTER, GOOD = 0.3, 0.7
 """How much better maps must fit another order than ours, and how well, in correlation."""
 FEWEST = 10
@@ -113,8 +115,11 @@ def _digits(knuckles: Float[np.ndarray, "hands 5 3"], roots: Float[np.ndarray, "
     knuckles[:, thumb] = roots[:, thumb]
     apart = np.linalg.norm(knuckles[:, :, None] - knuckles[:, None], axis=-1).mean(0)
     others = [digit for digit in range(5) if digit != thumb]
-    rows = [(thumb, *row) for row in permutations(others)]
-    return min(rows, key=lambda row: sum(apart[a, b] for a, b in pairwise(row)))
+    ways = {(thumb, *row): 0.0 for row in permutations(others)}
+    for row in ways:
+        ways[row] = sum(apart[a, b] for a, b in pairwise(row))
+    # A thumb that is opposed is as near to the little finger's knuckle: in doubt the order is believed.
+    return min(ways, key=lambda row: ways[row] / (DOUBT if row == (0, 1, 2, 3, 4) else 1.0))
 
 
 def _crooked(four: Float[np.ndarray, "hands 4 3"]) -> float:
