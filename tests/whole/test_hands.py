@@ -297,13 +297,16 @@ def test_a_state_of_another_program_is_one_line(tmp_path: Path) -> None:
     assert "is of another program's run: it records no" in one_line(go_on(tmp_path / "exp"))
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "{"])
-def test_data_that_are_none_are_one_line(content: str, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("[]", "holds no list of objects"), ("{}", "holds no list of objects"), ("{", "cannot be read")],
+)
+def test_data_that_are_none_are_one_line(content: str, said: str, data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "data")
     (tmp_path / "data" / "grasps.json").write_text(content)
-    for folder in (tmp_path / "data", data / "grasps.npz"):
+    for folder, reason in ((tmp_path / "data", said), (data / "grasps.npz", "grasps.json: is missing")):
         ended = jobs.run("hands", *hands(folder)(tmp_path / "exp", 0, False), out=tmp_path / "out.txt")
-        assert "cannot be read" in one_line(ended)
+        assert reason in one_line(ended)
     assert not (tmp_path / "exp").exists()
 
 
@@ -313,7 +316,7 @@ def test_grasps_that_are_not_finite_are_one_line(data: Path, tmp_path: Path) -> 
         arrays = dict(file)
     np.savez(tmp_path / "data" / "grasps.npz", **{**arrays, "angles": arrays["angles"] * np.nan})
     ended = jobs.run("hands", *hands(tmp_path / "data")(tmp_path / "exp", 0, False), out=tmp_path / "out.txt")
-    assert "angles is not finite numbers" in one_line(ended)
+    assert "angles is not finite in 630 of 630 numbers" in one_line(ended)
 
 
 def test_a_work_dir_that_cannot_be_made_is_one_line(data: Path, tmp_path: Path) -> None:
