@@ -3,7 +3,6 @@
 Only poses and the objects' recipes or meshes are stored; points and contact labels are computed from them.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -17,13 +16,13 @@ from perpart.anatomy import ANGLES, BONES, MEAN_BONES
 from perpart.data import folder as files
 from perpart.data import labels, things
 from perpart.data.defects import Defect, Tell, refuse
-from perpart.data.fingerprints import fingerprint
 from perpart.data.folder import AGAIN, Content
+from perpart.data.source import Source
 from perpart.data.things import SPLITS, Own, Placed, Thing
 from perpart.errors import Mistake
 from perpart.preshapes import NAMES
 
-__all__ = ["QUALITY", "SPLITS", "WIDTHS", "GraspSet", "chosen", "load", "owners", "posed", "save"]
+__all__ = ["QUALITY", "SPLITS", "WIDTHS", "GraspSet", "load", "owners", "posed", "save"]
 QUALITY: tuple[str, ...] = ("depth", "volume", "epsilon", "shift", "turn")  # m, m³, 1, m, rad
 WIDTHS = {"angles": (len(ANGLES),), "root": (4, 4), "bones": (len(BONES),), "quality": (len(QUALITY),)}
 RADIANS = 7.0
@@ -33,7 +32,7 @@ REACH = (0.002, 1.0)
 
 
 @dataclass(frozen=True)
-class GraspSet:
+class GraspSet(Source):
     """G grasps on a list of objects; grasp g is of `objects[object_of[g]]`."""
 
     objects: tuple[Thing, ...]  # (category, seed), as perpart.objects.build takes them, or a person's own
@@ -48,17 +47,6 @@ class GraspSet:
     figures: tuple[str, ...] = QUALITY  # m, m³, 1, m, rad
     notes: tuple[str, ...] = field(default=(), compare=False)  # how units and frames were understood
 
-    def __len__(self) -> int:
-        return len(self.object_of)
-
-    def of(self, split: str) -> Int[np.ndarray, "chosen"]:
-        """The indices of the grasps of a split. Raises Mistake for a name that is not a split."""
-        return chosen(self.split, self.object_of, split)
-
-    def cloud(self, thing: int, points: int) -> Float[np.ndarray, "points 6"]:
-        """The pool of an object: surface points (m) with outward normals, always the same ones."""
-        return things.pool(self.objects[thing], points)
-
     def label(
         self,
         grasps: Int[np.ndarray, "chosen"],
@@ -67,10 +55,6 @@ class GraspSet:
     ) -> labels.Labels:
         """Labels of some grasps, each on its object's pool: grasp `grasps[i]` on `clouds[cloud_of[i]]`."""
         return labels.label([self.angles[grasps], self.root[grasps], self.bones[grasps]], clouds, cloud_of)
-
-    def fingerprint(self) -> str:
-        """A digest of all that the set says: equal exactly when the data are."""
-        return fingerprint(self)
 
 
 def load(path: str | Path | None = None) -> GraspSet:
@@ -166,13 +150,6 @@ def owners(content: Content, placed: Placed, tell: Tell) -> Int[np.ndarray, "gra
         called = f", {things.name(thing)!r}," if thing else ""
         tell(Defect(f"{content.words}: object {i}", f"no grasp is of it{called}", "leave it out or add grasps", False))
     return object_of
-
-
-def chosen(split: Sequence[str], object_of: Int[np.ndarray, "grasps"], wanted: str) -> Int[np.ndarray, "chosen"]:
-    """The indices of the grasps of a split. Raises Mistake for a name that is not a split."""
-    if wanted not in SPLITS:
-        raise Mistake(f"no split is called {wanted!r}; there are: {', '.join(SPLITS)}")
-    return np.flatnonzero(np.array([name == wanted for name in split])[object_of])
 
 
 def _entry(thing: Thing, split: str) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from scipy.spatial import KDTree
 
 from perpart.data import labels, things
 from perpart.data.defects import Defect, Tell
-from perpart.data.fingerprints import fingerprint
 from perpart.data.folder import Content
-from perpart.data.graspset import chosen, owners
+from perpart.data.graspset import owners
+from perpart.data.source import Source
 from perpart.data.things import Placed, Thing
 
 FEWEST = 16
@@ -24,7 +24,7 @@ OFF = 0.1
 
 
 @dataclass(frozen=True)
-class Maps:
+class Maps(Source):
     """G grasps on a list of objects; grasp g is of `objects[object_of[g]]`, and row `row_of[g]` of its maps."""
 
     objects: tuple[Thing, ...]
@@ -34,13 +34,6 @@ class Maps:
     points: dict[int, Float[np.ndarray, "points 6"]]  # float32, metres and unit normals, of objects with grasps
     contact: dict[int, Int[np.ndarray, "rows points 16"]]  # uint8, 255 is 1
     notes: tuple[str, ...] = field(default=(), compare=False)
-
-    def __len__(self) -> int:
-        return len(self.object_of)
-
-    def of(self, split: str) -> Int[np.ndarray, "chosen"]:
-        """The indices of the grasps of a split. Raises Mistake for a name that is not a split."""
-        return chosen(self.split, self.object_of, split)
 
     def cloud(self, thing: int, points: int) -> Float[np.ndarray, "points 6"]:
         """The pool of an object: given points (m) with outward normals, always the same ones."""
@@ -59,10 +52,6 @@ class Maps:
             thing = int(self.object_of[grasp])
             touch[row] = self.contact[thing][self.row_of[grasp], drawn[thing]]
         return touch, touch.argmax(-1).astype(np.uint8), np.zeros((*touch.shape[:2], 3), np.float16)
-
-    def fingerprint(self) -> str:
-        """A digest of all that decides points and labels: equal exactly when the data are."""
-        return fingerprint(self)
 
     def _drawn(self, thing: int, points: int) -> Int[np.ndarray, "points"]:
         """Which of the given points make up the pool."""

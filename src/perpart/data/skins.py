@@ -14,11 +14,11 @@ from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 from perpart import clouds, contact
-from perpart.data import labels, order, things
+from perpart.data import labels, order
 from perpart.data.defects import Defect, Tell
-from perpart.data.fingerprints import fingerprint
 from perpart.data.folder import Content
-from perpart.data.graspset import chosen, owners
+from perpart.data.graspset import owners
+from perpart.data.source import Source
 from perpart.data.things import Placed, Thing
 
 SPACING = 0.003
@@ -32,7 +32,7 @@ HAND = (0.08, 0.35)
 
 
 @dataclass(frozen=True)
-class Skins:
+class Skins(Source):
     """G grasps on a list of objects; grasp g is of `objects[object_of[g]]`. Metres, z up, the object's box centred."""
 
     objects: tuple[Thing, ...]
@@ -43,17 +43,6 @@ class Skins:
     part: Int[np.ndarray, "vertices"]  # 0 to 15, in the order of anatomy.PARTS
     joints: Float[np.ndarray, "grasps 16 4 4"] | None = None  # float32
     notes: tuple[str, ...] = field(default=(), compare=False)
-
-    def __len__(self) -> int:
-        return len(self.object_of)
-
-    def of(self, split: str) -> Int[np.ndarray, "chosen"]:
-        """The indices of the grasps of a split. Raises Mistake for a name that is not a split."""
-        return chosen(self.split, self.object_of, split)
-
-    def cloud(self, thing: int, points: int) -> Float[np.ndarray, "points 6"]:
-        """The pool of an object: surface points (m) with outward normals, always the same ones."""
-        return things.pool(self.objects[thing], points)
 
     def label(
         self,
@@ -78,10 +67,6 @@ class Skins:
         with labels.single_threaded() as workers, ThreadPoolExecutor(workers) as several:
             list(several.map(work, range(len(grasps))))
         return kept
-
-    def fingerprint(self) -> str:
-        """A digest of all that decides points and labels: equal exactly when the data are."""
-        return fingerprint(self)
 
 
 @dataclass(frozen=True)
