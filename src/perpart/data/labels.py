@@ -4,9 +4,8 @@ Contact is kept in 255 steps, direction as half floats: both are finer than skin
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from jaxtyping import Float, Int
 
 from perpart import clouds as surfaces
 from perpart import contact, hand, objects
+from perpart.threads import single_threaded
 
 TOGETHER = (4, 512)
 """Grasps and points labelled at once: enough for the cost of a call not to count, few enough for the cache."""
@@ -49,15 +49,3 @@ def label(
     with single_threaded() as workers, ThreadPoolExecutor(workers) as several:
         list(several.map(work, range(0, shape[0], TOGETHER[0])))
     return kept
-
-
-@contextmanager
-def single_threaded() -> Iterator[int]:
-    """Lends torch's threads to the caller, as a number of workers: many small jobs side by side are faster than
-    each of them cut in pieces, and their sums do not depend on how many there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(threads)

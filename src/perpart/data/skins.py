@@ -20,6 +20,7 @@ from perpart.data.folder import Content
 from perpart.data.graspset import owners
 from perpart.data.source import Source
 from perpart.data.things import Placed, Thing
+from perpart.threads import single_threaded
 
 SPACING = 0.003
 """Metres between the sample points that lead to the nearest triangle."""
@@ -64,7 +65,7 @@ class Skins(Source):
             if self.joints is not None:
                 kept[2][row] = directions(self.joints[grasps[row]], cloud[:, :3], part)
 
-        with labels.single_threaded() as workers, ThreadPoolExecutor(workers) as several:
+        with single_threaded() as workers, ThreadPoolExecutor(workers) as several:
             list(several.map(work, range(len(grasps))))
         return kept
 

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 
 from perpart.errors import Mistake
+from perpart.threads import single_threaded
 
 
 def each(work: Callable[..., Any], calls: Sequence[tuple], jobs: int) -> Generator[tuple[int, Any]]:
@@ -22,7 +22,7 @@ def each(work: Callable[..., Any], calls: Sequence[tuple], jobs: int) -> Generat
     if jobs > 1:
         yield from _together(work, calls, min(jobs, len(calls)))
         return
-    with _one_thread():
+    with single_threaded():
         for place, call in enumerate(calls):
             yield place, work(*call)
 
@@ -61,13 +61,3 @@ def _enlist(line: Connection) -> None:
 def _leave_with(line: Connection) -> None:
     line.poll(None)
     os._exit(1)
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

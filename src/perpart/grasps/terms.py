@@ -38,17 +38,13 @@ def of(wish: Any) -> Terms:
         "arguments": {k: v for k, v in asdict(wish).items() if k != "recipes"} | _own(wish),
         "limits": LIMITS,
         "made with": {name: version(name) for name in ("manifold3d", "mujoco", "numpy", "scipy", "torch", "trimesh")},
-        "code": {module.__name__: _code(module.__file__) for module in CODE},
+        "code": {module.__name__: own.digest(str(module.__file__)) for module in CODE},
     }
     return json.loads(json.dumps(terms))  # as they will be read
 
 
 def _own(wish: Any) -> dict[str, str]:
     return {"recipes": own.digest(wish.recipes)} if wish.recipes else {}
-
-
-def _code(file: str | None) -> str:
-    return hashlib.sha256(Path(str(file)).read_bytes()).hexdigest()[:16]
 
 
 def digest(terms: Terms) -> str:

@@ -34,7 +34,7 @@ def adopted(category: str) -> bool:
 
 
 def digest(path: str) -> str:
-    """Tells a file of recipes from another one. Raises Mistake when it is not there."""
+    """Tells a python file from another one, such as recipes that changed. Raises Mistake when it is not there."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     except OSError as reason:

@@ -13,10 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from perpart.data.dataset import Contacts
-from perpart.data.labels import single_threaded
 from perpart.metrics import collate, evaluating
 from perpart.model import ContactCVAE
 from perpart.scores.training import Training
+from perpart.threads import single_threaded
 
 BATCH = 32
 

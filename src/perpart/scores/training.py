@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 from perpart.data.dataset import thinned
-from perpart.data.labels import single_threaded
 from perpart.data.source import Source
 from perpart.errors import Mistake
 from perpart.scores.distance import chamfer
 from perpart.scores.levels import PARTS, STEPS, TOUCH
+from perpart.threads import single_threaded
 
 POINTS = 512
 """Points of a training object's surface that its grasps are labelled on."""
