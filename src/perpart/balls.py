@@ -25,11 +25,13 @@ def scattered(n: int, device: torch.device) -> Int[Tensor, "n"]:
     return torch.randperm(n, generator=torch.Generator().manual_seed(n)).to(device)
 
 
-def tables(points: Float[np.ndarray, "points 3"]) -> tuple[Int[np.ndarray, "near k"], Int[np.ndarray, "far k"]]:
+def tables(
+    points: Float[np.ndarray, "points 3"], radii: tuple[float, float] = RADII
+) -> tuple[Int[np.ndarray, "near k"], Int[np.ndarray, "far k"]]:
     """The balls of both levels of a cloud that is encoded whole: indices into its points in the encoder's order."""
     taken = points[scattered(len(points), torch.device("cpu")).numpy()]
     near, far = (taken[:centres] for centres in levels(len(points)))
-    return lowest(taken, near, RADII[0]), lowest(near, far, RADII[1])
+    return lowest(taken, near, radii[0]), lowest(near, far, radii[1])
 
 
 def lowest(

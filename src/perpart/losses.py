@@ -33,8 +33,10 @@ def objective(outputs: dict, batch: dict[str, Tensor], kl_weight: float) -> dict
         "direction": direction(outputs["direction"], batch["direction"], batch["contact"]),
         "kl": sum(divergence(mu, logvar) for mu, logvar in zip(outputs["mu"], outputs["logvar"], strict=True)),
     }
+    if "flow" in outputs:
+        terms["flow"] = outputs["flow"]
     fit = terms["contact"] + terms["dice"] + PART * terms["part"] + DIRECTION * terms["direction"]
-    return {"loss": fit + kl_weight * terms["kl"], **terms}
+    return {"loss": fit + kl_weight * terms["kl"] + terms.get("flow", 0.0), **terms}
 
 
 def contact(logits: Float[Tensor, "batch points 16"], target: Float[Tensor, "batch points 16"]) -> Float[Tensor, ""]:

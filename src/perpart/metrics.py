@@ -15,7 +15,9 @@ from perpart.data.dataset import Contacts
 from perpart.model import ContactCVAE
 from perpart.scores import sets
 from perpart.scores.distance import apart
+from perpart.scores.levels import TOUCH
 from perpart.scores.overlap import Overlap
+from perpart.scores.platt import Platt
 
 DRAWS = 2
 """Draws of the prior for each object: the fewest that tell whether draws differ; more cost every epoch."""
@@ -23,24 +25,36 @@ DRAWS = 2
 
 @torch.no_grad()
 def evaluate(
-    model: ContactCVAE, dataset: Contacts, device: torch.device | str = "cpu", batch_size: int = 32
+    model: ContactCVAE,
+    dataset: Contacts,
+    device: torch.device | str = "cpu",
+    batch_size: int = 32,
+    *,
+    calibrate: bool = False,
 ) -> dict[str, float]:
     """A model's figures on a data set that does not augment: the loss terms, F1, IoU, MAE and direction error (degrees,
     left out where directions are unknown) of what it reconstructs from the posterior's mean, how many latents are
     `active`, `f1_prior` of one draw of the prior per grasp, `prior` of the draws as a set, and `score`: the higher,
     the better the model.
 
-    The same bits each time: it draws from a generator of its own, and leaves the model in the mode it was in.
+    The same bits each time: it draws from a generator of its own, and leaves the model in the mode it was in. With
+    `calibrate` the model's chances are fitted to what it rebuilt.
     """
     tally, rebuilt, mu, known = {}, Overlap.empty(), [], False
+    expected, touch = Platt(), Platt()
     with evaluating(model):
         for batch in batches(dataset, device, batch_size):
             outputs = model(batch)
             known = known or bool(batch["direction"].any())
             add_up(tally, losses.objective(outputs, batch, losses.KL_WEIGHT), len(batch["points"]))
             rebuilt.add(outputs["contact"].sigmoid().cpu(), batch["contact"].cpu())
+            logits, contact = (maps["contact"].cpu().numpy() for maps in (outputs, batch))
+            expected.add(logits, contact)
+            touch.add(logits, contact >= TOUCH)
             mu.append(torch.cat(outputs["mu"], dim=-1))
-        imagined, prior = imagine(model, dataset, device)
+        imagined, prior = imagine(model, dataset, device, batch_size)
+    if calibrate:
+        model.chances.fit(expected, touch)
     figures = {key: float(total) / len(dataset) for key, total in tally.items()}
     if known:
         figures["degrees"] = float(np.degrees(figures["direction"]))
@@ -56,7 +70,9 @@ def score(f1: float, prior: float) -> float:
     return float(np.sqrt(np.nan_to_num(f1) * prior))
 
 
-def imagine(model: ContactCVAE, dataset: Contacts, device: torch.device | str) -> tuple[Overlap, float]:
+def imagine(
+    model: ContactCVAE, dataset: Contacts, device: torch.device | str, batch_size: int
+) -> tuple[Overlap, float]:
     """Draws of the prior held against the grasps of their objects: each grasp against one draw; and all as sets.
 
     The latter is the mean over objects of 2 - 2 E D(x, y) + E D(x, x') with draws x and real grasps y: an energy
@@ -64,13 +80,14 @@ def imagine(model: ContactCVAE, dataset: Contacts, device: torch.device | str) -
     (about 1 + the real ones' likeness): blur, collapse and noise all cost.
     """
     generator, imagined, found = torch.Generator().manual_seed(0), Overlap.empty(), []
-    for thing in np.unique(dataset.object_of):
-        items = [dataset[int(i)] for i in np.flatnonzero(dataset.object_of == thing)]
-        real = torch.stack([item["contact"] for item in items])
-        points, normals = (items[0][key][None].to(device) for key in ("points", "normals"))
-        drawn = model.sample(points, normals, DRAWS, generator).contact.cpu()
-        imagined.add(drawn[torch.arange(len(real)) % DRAWS], real)
-        found.append(2.0 - 2.0 * apart(drawn, real).mean() + sets.diversity(apart(drawn, drawn)))
+    things, first = np.unique(dataset.object_of, return_index=True)
+    for start in range(0, len(things), batch_size):
+        batch = collate([dataset[int(i)] for i in first[start : start + batch_size]], device)
+        maps = model.dream(batch, DRAWS, generator).cpu()
+        for thing, drawn in zip(things[start : start + batch_size], maps.unbind(1), strict=True):
+            real = torch.stack([dataset[int(i)]["contact"] for i in np.flatnonzero(dataset.object_of == thing)])
+            imagined.add(drawn[torch.arange(len(real)) % DRAWS], real)
+            found.append(2.0 - 2.0 * apart(drawn, real).mean() + sets.diversity(apart(drawn, drawn)))
     return imagined, float(np.mean(found))
 
 

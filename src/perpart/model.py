@@ -12,15 +12,25 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import normalize, one_hot
+from torch.nn.functional import normalize, one_hot, pad
 
-from perpart.balls import scattered
+from perpart.balls import RADII, scattered
 from perpart.errors import Mistake
 from perpart.pointnet import UNIT, PointNet, Shape, perceptron
+from perpart.prior import Prior
+from perpart.scores.platt import Platt
 
 PARTS = 16
 RARE = -3.0
 """Logit of contact to begin with: a part touches about one point in twenty, and need not spend steps to learn it."""
+
+
+SHAPE = "width", "points", "latents", "radii", "norm", "prior"
+"""The settings that decide the model's shape."""
+
+
+TOGETHER = 32
+"""Draws that go through the prior at once."""
 
 
 class ContactCVAE(nn.Module):
@@ -31,12 +41,22 @@ class ContactCVAE(nn.Module):
     the size of the latent.
     """
 
-    def __init__(self, width: int = 32, points: int = 512, latents: int = 48):
+    def __init__(
+        self,
+        width: int = 32,
+        points: int = 512,
+        latents: int = 48,
+        radii: tuple[float, float] = RADII,
+        norm: str = "layer",
+        prior: str = "flow",
+    ):
         super().__init__()
         self.points, self.latents = points, latents
-        self.shape = PointNet(width, points)
+        self.shape = PointNet(width, points, radii, norm)
         self.posterior = Posterior(width, latents)
         self.decoder = Decoder(width, latents)
+        self.prior = Prior(latents, 4 * width, 4 * width) if prior == "flow" else None
+        self.chances = Chances()
 
     @classmethod
     def restored(cls, state: dict[str, Any], path: str) -> "ContactCVAE":
@@ -45,7 +65,7 @@ class ContactCVAE(nn.Module):
         Raises Mistake, which names `path`, when the state is not of such a model.
         """
         try:
-            model = cls(*(state["settings"][name] for name in ("width", "points", "latents")))
+            model = cls(*(state["settings"][name] for name in SHAPE))
             model.load_state_dict(state["state_dict"])
         except (KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:160]
@@ -60,13 +80,14 @@ class ContactCVAE(nn.Module):
         [batch, points, 3], and the posterior's `mu` and `logvar`, lists of one [batch, latents] tensor. In training
         the latent is drawn with torch's global generator; in evaluation it is the posterior's mean.
         """
-        known = "near" in batch and batch["points"].shape[1] == self.points  # balls of other clouds are others
-        tables = (batch["near"], batch["far"]) if known else None
-        shape = self.shape(batch["points"], batch["normals"], tables)
+        shape = self.encoded(batch)
         mu, logvar = self.posterior(thinned(batch, self.points), shape.whole)
         latent = mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
         query = self.decoder.ask(shape, batch["points"], batch["normals"])
-        return {**self.decoder(latent, shape.whole, query, batch["points"]), "mu": [mu], "logvar": [logvar]}
+        maps = self.decoder(latent, shape.whole, query, batch["points"])
+        # The posterior is not bent to what the prior can do: the prior follows.
+        flow = {"flow": self.prior.misfit(latent.detach(), shape.whole)} if self.prior else {}
+        return {**maps, **flow, "mu": [mu], "logvar": [logvar]}
 
     @torch.no_grad()
     def sample(
@@ -78,17 +99,32 @@ class ContactCVAE(nn.Module):
     ) -> "Maps":
         """Draw n contact, part and direction maps for one object; all randomness comes from `generator`."""
         noise = torch.randn(n, self.latents, generator=generator, device=generator.device).to(points.device)
-        return self.decode(noise, points, normals)
-
-    def imagine(
-        self,
-        latent: Float[Tensor, "batch latents"],
-        points: Float[Tensor, "batch points 3"],
-        normals: Float[Tensor, "batch points 3"],
-    ) -> dict[str, Tensor]:
-        """What `forward` gives for the maps, with one given latent per object."""
         shape = self.shape(points, normals)
-        return self.decoder(latent, shape.whole, self.decoder.ask(shape, points, normals), points)
+        # Always as many rows at once: a sample is then the same, to the bit, whatever the number drawn with it.
+        rows = pad(noise, (0, 0, 0, -n % TOGETHER)).split(TOGETHER)
+        latents = torch.cat([self.likely(some, shape.whole.expand(TOGETHER, -1)) for some in rows])[:n]
+        return self.decode(latents, points, normals)
+
+    @torch.no_grad()
+    def dream(self, batch: dict[str, Tensor], n: int, generator: torch.Generator) -> Float[Tensor, "n batch points 16"]:
+        """Contact maps of n draws for each object of a batch, computed together: for a look at many objects."""
+        shape = self.encoded(batch)
+        query = self.decoder.ask(shape, batch["points"], batch["normals"])
+        noise = torch.randn(n, len(shape.whole), self.latents, generator=generator).to(query.device)
+        latents = self.likely(noise.flatten(0, 1), shape.whole.repeat(n, 1)).unflatten(0, (n, -1))
+        maps = [self.decoder(latent, shape.whole, query, batch["points"])["contact"] for latent in latents]
+        return torch.stack(maps).sigmoid()
+
+    def likely(
+        self, noise: Float[Tensor, "n latents"], whole: Float[Tensor, "n channels"]
+    ) -> Float[Tensor, "n latents"]:
+        """The latents that noise stands for on these objects."""
+        return self.prior.carry(noise, whole) if self.prior else noise
+
+    def encoded(self, batch: dict[str, Tensor]) -> Shape:
+        """The objects of a batch; where it carries their balls, `near` and `far`, they are not looked for."""
+        known = "near" in batch and batch["points"].shape[1] == self.points  # balls of other clouds are others
+        return self.shape(batch["points"], batch["normals"], (batch["near"], batch["far"]) if known else None)
 
     @torch.no_grad()
     def decode(
@@ -103,16 +139,49 @@ class ContactCVAE(nn.Module):
         # One by one: a sample is then the same whatever the number drawn with it, and n of any size fits in memory.
         maps = [self.decoder(row[None], shape.whole, query, points) for row in latent]
         contact, part, direction = (torch.cat([m[key] for m in maps]) for key in ("contact", "part", "direction"))
-        return Maps(contact.sigmoid(), part.argmax(dim=-1), direction)
+        return Maps(contact.sigmoid(), part.argmax(dim=-1), direction, *self.chances(contact))
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Contact in [0, 1], the part that is nearest, and the unit direction from its joint in its axes."""
+    """Contact in [0, 1], the part that is nearest, and the unit direction from its joint in its axes.
+
+    `contact` is the map of a grasp, to be looked at and cut at a threshold. How sure the model is of it say `expected`,
+    the contact that is to be expected there, and `touch`, the chance of a contact of at least 0.5: both are calibrated.
+    """
 
     contact: Float[Tensor, "n points 16"]
     part: Int[Tensor, "n points"]
     direction: Float[Tensor, "n points 3"]
+    expected: Float[Tensor, "n points 16"]
+    touch: Float[Tensor, "n points 16"]
+
+
+class Chances(nn.Module):
+    """From logits of contact to chances, per part. Not learned by gradient but fitted on validation objects: of those
+    it was trained on, a model is too sure."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.ones(2, PARTS))
+        self.register_buffer("shift", torch.zeros(2, PARTS))
+
+    def forward(
+        self, logits: Float[Tensor, "*shape 16"]
+    ) -> tuple[Float[Tensor, "*shape 16"], Float[Tensor, "*shape 16"]]:
+        expected, touch = (
+            (scale * logits + shift).sigmoid() for scale, shift in zip(self.scale, self.shift, strict=True)
+        )
+        return expected, touch
+
+    def fit(self, *events: Platt) -> None:
+        """Take what was counted of the contact to expect, and of touch."""
+        for row, event in enumerate(events):
+            for store, values in zip((self.scale, self.shift), event.fitted(), strict=True):
+                store[row] = torch.from_numpy(values)
 
 
 class Posterior(nn.Module):
@@ -121,7 +190,7 @@ class Posterior(nn.Module):
     def __init__(self, width: int, latents: int):
         super().__init__()
         self.point = nn.Sequential(perceptron(9 + 2 * PARTS, 2 * width), perceptron(2 * width, 2 * width))
-        self.parts = nn.Linear(PARTS * (2 * width + 1) + 4 * width, 8 * width)
+        self.parts = nn.Linear(PARTS * (2 * width + 10) + 4 * width, 8 * width)
         self.norm = nn.LayerNorm(8 * width)
         self.moments = nn.Linear(8 * width, 2 * latents)
 
@@ -134,7 +203,8 @@ class Posterior(nn.Module):
         place = torch.cat([batch["points"] / UNIT, batch["normals"], batch["direction"] * touched], dim=-1)
         features = self.point(torch.cat([place, contact, part], dim=-1))
         mass = contact.sum(dim=1)
-        pooled = contact.mT @ features / (mass[..., None] + 0.1)
+        # Where the parts touch is told as it is too: layers would have to learn to pass it on.
+        pooled = contact.mT @ torch.cat([features, place], dim=-1) / (mass[..., None] + 0.1)
         seen = torch.cat([pooled.flatten(1), mass.log1p(), whole], dim=-1)
         mu, logvar = self.moments(torch.relu(self.norm(self.parts(seen)))).chunk(2, dim=-1)
         return mu, logvar.clamp(-10.0, 10.0)
@@ -152,9 +222,8 @@ class Decoder(nn.Module):
         self.query = nn.Linear(2 * width + 6, hidden)
         self.seen = nn.Linear(4 * PARTS, hidden, bias=False)
         self.trunk = nn.Sequential(Residual(hidden), Residual(hidden))
-        self.heads = nn.Linear(hidden, 2 * PARTS + 3)
-        with torch.no_grad():
-            self.heads.bias[:PARTS] = RARE
+        self.touch = Heads(hidden)
+        self.heads = nn.Linear(hidden, PARTS + 3)
 
     def ask(
         self, shape: Shape, points: Float[Tensor, "batch points 3"], normals: Float[Tensor, "batch points 3"]
@@ -172,12 +241,35 @@ class Decoder(nn.Module):
         code = self.latent(torch.cat([latent, whole], dim=-1))
         local = in_frames(self.frames(code), points)
         away = (local.square().sum(-1) + 1e-4).sqrt()
-        seen = self.seen(torch.cat([local.flatten(-2), away], dim=-1))
+        local = torch.cat([local, away[..., None]], dim=-1)
+        seen = self.seen(local.flatten(-2))
         rows = self.trunk(torch.relu(query + seen + self.bias(code)[:, None]))
-        contact, part, turn = self.heads(rows).split([PARTS, PARTS, 3], dim=-1)
+        contact = self.touch(rows, local)
+        part, turn = self.heads(rows).split([PARTS, 3], dim=-1)
         # A direction is where the point lies in its part's own axes: the frames say so, the trunk corrects.
-        direction = (part.softmax(-1)[..., None] * local).sum(-2) + turn
+        direction = (part.softmax(-1)[..., None] * local[..., :3]).sum(-2) + turn
         return {"contact": contact, "part": part, "direction": normalize(direction, dim=-1)}
+
+
+class Heads(nn.Module):
+    """Contact of each part by a head of its own, which looks at what the trunk says and where the point lies in the
+    frame of that part."""
+
+    EACH = 8
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.told = nn.Linear(channels, PARTS * self.EACH)
+        self.place = nn.Parameter(torch.randn(PARTS, 4, self.EACH) / 2)
+        self.leave = nn.Parameter(torch.randn(PARTS, self.EACH, 1) * self.EACH**-0.5)
+        self.bias = nn.Parameter(torch.full((PARTS,), RARE))
+
+    def forward(
+        self, rows: Float[Tensor, "batch points channels"], local: Float[Tensor, "batch points 16 4"]
+    ) -> Float[Tensor, "batch points 16"]:
+        # Sixteen small products as one large one with zeros in it: that is faster than to go from part to part.
+        own = local.flatten(-2) @ torch.block_diag(*self.place)
+        return torch.relu(self.told(rows) + own) @ torch.block_diag(*self.leave) + self.bias
 
 
 class Residual(nn.Module):

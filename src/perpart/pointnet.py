@@ -26,13 +26,14 @@ class PointNet(nn.Module):
     balls of a cloud of `points`, as `balls.tables` finds them beforehand; without them they are found here.
     """
 
-    def __init__(self, width: int, points: int):
+    def __init__(self, width: int, points: int, radii: tuple[float, float] = RADII, norm: str = "batch"):
         super().__init__()
-        self.points = points
+        self.points, self.radii = points, radii
         self.centres = levels(points)
         self.lift = perceptron(6, width)
-        self.near = Ball(width, 2 * width)
-        self.far = Ball(2 * width, 4 * width)
+        self.near = Ball(width, 2 * width, norm)
+        self.far = Ball(2 * width, 4 * width, norm)
+        self.context = Context(4 * width)
         self.whole = nn.Linear(4 * width, 4 * width)
         self.down = perceptron(6 * width, 2 * width)
 
@@ -47,11 +48,12 @@ class PointNet(nn.Module):
         first, second = points[:, : self.centres[0]], points[:, : self.centres[1]]
         features = self.lift(torch.cat([points / UNIT, normals], dim=-1))
         around, beyond = tables or (
-            ball(points, first, RADII[0], NEIGHBOURS),
-            ball(first, second, RADII[1], NEIGHBOURS),
+            ball(points, first, self.radii[0], NEIGHBOURS),
+            ball(first, second, self.radii[1], NEIGHBOURS),
         )
-        near = self.near(points, features, first, RADII[0], around)
-        far = self.far(first, near, second, RADII[1], beyond)
+        near = self.near(points, features, first, self.radii[0], around)
+        far = self.far(first, near, second, self.radii[1], beyond)
+        far = self.context(far, second)
         whole = self.whole(far).amax(dim=1)
         spread = blend(first, second) @ far
         return Shape(first, self.down(torch.cat([near, spread], dim=-1)), whole)
@@ -73,14 +75,38 @@ class Shape:
         return blend(points, self.centres) @ self.features
 
 
+class Context(nn.Module):
+    """One attention layer: every ball looks at all others of the object, so that a handle knows of its mug."""
+
+    HEADS = 4
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.place = nn.Linear(3, channels)
+        self.norm, self.between = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        self.ask = nn.Linear(channels, 3 * channels)
+        self.answer = nn.Linear(channels, channels)
+        self.inner, self.outer = perceptron(channels, 2 * channels), nn.Linear(2 * channels, channels)
+
+    def forward(
+        self, features: Float[Tensor, "batch centres channels"], centres: Float[Tensor, "batch centres 3"]
+    ) -> Float[Tensor, "batch centres channels"]:
+        rows = features + self.place(centres / UNIT)
+        query, key, value = self.ask(self.norm(rows)).unflatten(-1, (3, self.HEADS, -1)).permute(2, 0, 3, 1, 4)
+        # Written out: the fused kernels of some devices add up in no fixed order.
+        attention = (query @ key.mT * query.shape[-1] ** -0.5).softmax(-1)
+        rows = rows + self.answer((attention @ value).transpose(1, 2).flatten(2))
+        return rows + self.outer(self.inner(self.between(rows)))
+
+
 class Ball(nn.Module):
     """One set-abstraction level: what the points in the ball around each centre have in common."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int, norm: str):
         super().__init__()
         self.feature = nn.Linear(inputs, inputs)
         self.place = nn.Linear(3, inputs, bias=False)
-        self.norm = nn.BatchNorm1d(inputs)
+        self.norm = NORMS[norm](inputs)
         self.mix = perceptron(inputs, outputs)
 
     def forward(
@@ -96,6 +122,10 @@ class Ball(nn.Module):
         # max_j(a_j) - c equals max_j(a_j - c): the centre is taken away after the maximum, once.
         relative = grouped - self.place(centres / radius)
         return self.mix(torch.relu(self.norm(relative.flatten(0, 1)).unflatten(0, relative.shape[:2])))
+
+
+NORMS: dict[str, type[nn.Module]] = {"layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
+"""BatchNorm has running means, which a run must keep and which differ between training and evaluation."""
 
 
 def perceptron(inputs: int, outputs: int) -> nn.Sequential:

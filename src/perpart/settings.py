@@ -9,6 +9,7 @@ import torch
 import tyro
 
 import unbroken
+from perpart.balls import RADII
 from perpart.errors import Mistake
 from perpart.schedule import extended
 
@@ -26,8 +27,9 @@ class Settings:
     """Begin the history at this file: checkpoint.pt, or a snapshot such as checkpoints/E1000_net.pt."""
     init_from: str | None = None
     """Begin a new run with the weights in this file (a checkpoint, a state dict, .safetensors), and nothing else."""
-    preset: Literal["laptop", "paper"] = "laptop"
-    """Defaults for points, width, batch size and grasps an epoch: laptop for two CPU cores, paper for a GPU."""
+    preset: Literal["tiny", "laptop", "paper"] | None = None
+    """Defaults for points, width, batch size and grasps an epoch: tiny for a trial, laptop for two CPU cores, paper for
+    a GPU. By default laptop on a CPU and paper on CUDA."""
     explain: bool = False
     """Say what a start would do: which state, what is restored, the learning rate ahead; train nothing."""
     grace: float | None = None
@@ -48,7 +50,7 @@ class Settings:
     """Settings that may differ from the recorded ones although they make another run, by name."""
     batch_size: int = 32
     """Grasps in a batch."""
-    grasps_per_epoch: int | None = 384
+    grasps_per_epoch: int | None = 128
     """Grasps in an epoch; epochs take turns through the whole data set. None: all of them in each."""
     points: int = 512
     """Points of the object's surface that the model sees."""
@@ -56,6 +58,12 @@ class Settings:
     """Channels of the model's first layer."""
     latents: int = 48
     """Size of the latent."""
+    radii: tuple[float, float] = RADII
+    """Metres around a point within which the model's two levels look at others."""
+    norm: Literal["layer", "batch"] = "layer"
+    """How the levels are normalised: each point by itself, or by the batch's running means."""
+    prior: Literal["flow", "normal"] = "flow"
+    """Where draws come from: a flow that learns which latents are likely on an object, or a standard normal."""
     lr: float = 8e-4
     """Learning rate at the first step."""
     lr_end: float = 1e-4
@@ -112,6 +120,7 @@ DERIVED = {"fingerprint", "samples", "epoch_size", "machine"}
 FEWEST = 32
 """Points of an object: twice the neighbours that the model looks at."""
 PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {"points": 128, "width": 16, "batch_size": 16, "grasps_per_epoch": 128, "n_epochs": 60},
     "laptop": {},
     "paper": {"points": 2048, "width": 64, "batch_size": 128, "grasps_per_epoch": None, "num_workers": 4},
 }
@@ -125,7 +134,8 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     first = _cli(arguments, Settings())
     recorded = unbroken.recorded(first.work_dir, first.resume)
     if recorded is None:
-        return _born(_cli(arguments, replace(Settings(), preset=first.preset, **PRESETS[first.preset])))
+        preset = first.preset or ("paper" if usable_device(first.device).type == "cuda" else "laptop")
+        return _born(_cli(arguments, replace(Settings(), preset=preset, **PRESETS[preset])))
     base = _recorded(recorded, first.resume or first.work_dir)
     given = _cli(arguments, base)
     device = base.device if given.device == "auto" else given.device

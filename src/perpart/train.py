@@ -12,7 +12,7 @@ from perpart.data.dataset import Contacts
 from perpart.errors import Mistake, told
 from perpart.losses import objective
 from perpart.metrics import evaluate
-from perpart.model import ContactCVAE
+from perpart.model import SHAPE, ContactCVAE
 from perpart.schedule import Schedule
 from perpart.settings import FREE, Settings, parse, usable_device
 
@@ -32,8 +32,10 @@ def train(settings: Settings) -> None:
     device = usable_device(settings.device)
     grasps = kinds.load(settings.data)
     folders = cache.places(settings.data)
-    seen = Contacts(grasps, "train", settings.points, folders=folders)
-    unseen = Contacts(grasps, "valid", settings.points, augment=False, most=VALIDATED, folders=folders)
+    seen = Contacts(grasps, "train", settings.points, radii=settings.radii, folders=folders)
+    unseen = Contacts(
+        grasps, "valid", settings.points, augment=False, most=VALIDATED, radii=settings.radii, folders=folders
+    )
     feed = unbroken.Feed(
         seen, settings.batch_size, epoch_size=settings.grasps_per_epoch, workers=settings.num_workers,
         pin_memory=device.type == "cuda", fingerprint=grasps.fingerprint(),
@@ -49,7 +51,7 @@ def train(settings: Settings) -> None:
         virtual_ranks=settings.virtual_ranks, patience=settings.patience,
     ) as run:  # fmt: skip
         device = own(device, run)
-        model = ContactCVAE(settings.width, settings.points, settings.latents).to(device)
+        model = ContactCVAE(*(getattr(settings, name) for name in SHAPE)).to(device)
         shared = run.parallel(model)
         # Fused, foreach and plain Adam round differently: the choice is pinned, not left to the device.
         optimizer = torch.optim.Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True)
@@ -72,7 +74,7 @@ def train(settings: Settings) -> None:
                     losses["loss"].backward()
                     run.log(losses, lr=scheduler.lr)
                 optimizer.step()
-            run.log(valid=evaluate(model, unseen, device))
+            run.log(valid=evaluate(model, unseen, device, calibrate=True))
 
 
 def own(device: torch.device, run: unbroken.Run) -> torch.device:

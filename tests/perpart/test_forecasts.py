@@ -10,7 +10,7 @@ from tests.perpart.test_tallies import told
 
 def test_draws_that_are_the_real_grasps_are_calibrated():
     one = invented()
-    exact = told(Chances, [changed(one, drawn=one.real)])
+    exact = told(Chances, [changed(one, expected=one.real.mean(0), touch=(one.real >= 0.5).mean(0))])
     assert exact["draws", "ece", None, ALL].value == pytest.approx(0.0, abs=1e-9)
     assert exact["draws", "brier", None, ALL].value < told(Chances, [one])["draws", "brier", None, ALL].value
     assert exact["draws", "rate", None, ALL].value == pytest.approx(one.real.mean())

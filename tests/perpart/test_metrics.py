@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from perpart.metrics import DRAWS, evaluate, imagine, score
-from perpart.model import ContactCVAE, Maps
+from perpart.model import ContactCVAE
 from perpart.scores.distance import apart
 
 
@@ -37,8 +37,8 @@ class Drawer:
     def __init__(self, maps: torch.Tensor):
         self.maps = maps
 
-    def sample(self, points, normals, n, generator) -> Maps:
-        return Maps(self.maps[:n], self.maps[:n, :, 0], self.maps[:n, :, :3])
+    def dream(self, batch, n, generator) -> torch.Tensor:
+        return self.maps[:n, None].expand(-1, len(batch["points"]), -1, -1)
 
 
 def test_evaluation_gives_the_same_bits_twice_and_leaves_no_trace():
@@ -55,7 +55,7 @@ def test_evaluation_gives_the_same_bits_twice_and_leaves_no_trace():
 def test_evaluation_reports_finite_numbers_under_their_names():
     torch.default_generator.manual_seed(0)
     figures = evaluate(ContactCVAE(8, 64), Sketches())
-    terms = {"loss", "contact", "dice", "part", "direction", "kl"}
+    terms = {"loss", "contact", "dice", "part", "direction", "kl", "flow"}
     assert set(figures) == terms | {"degrees", "f1", "iou", "mae", "f1_prior", "active", "prior", "score"}
     assert all(np.isfinite(value) for value in figures.values())
 
@@ -76,7 +76,7 @@ def test_real_grasps_drawn_score_higher_than_one_of_them_again_and_again_or_blur
 
     real = torch.stack([Pair()[i]["contact"] for i in range(2)])
     again, blur = real[:1].expand_as(real), real.mean(0).expand_as(real) * 0.9
-    found = [imagine(Drawer(maps), Pair(), "cpu")[1] for maps in (real, again, blur, torch.zeros_like(real))]  # pyright: ignore
+    found = [imagine(Drawer(maps), Pair(), "cpu", 32)[1] for maps in (real, again, blur, torch.zeros_like(real))]  # pyright: ignore
     far = apart(real, real)
     assert found[0] == pytest.approx(2 - 2 * far.mean() + far[0, 1])
     assert found[0] > max(found[1:])
@@ -86,7 +86,7 @@ def test_real_grasps_drawn_score_higher_than_one_of_them_again_and_again_or_blur
 
 def test_each_grasp_is_held_against_one_draw_in_its_turn():
     real = torch.stack([Sketches()[i]["contact"] for i in range(4)])
-    imagined, _ = imagine(Drawer(real), Sketches(), "cpu")  # pyright: ignore
+    imagined, _ = imagine(Drawer(real), Sketches(), "cpu", 32)  # pyright: ignore
     assert imagined.grasps[0] == 4
     assert 0.0 < imagined.f1()[0, -1] < 1.0  # of thing 0 the first two are hit
 

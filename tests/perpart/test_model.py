@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -5,6 +6,7 @@ from torch.nn.functional import normalize
 from perpart.errors import Mistake
 from perpart.losses import objective
 from perpart.model import ContactCVAE, Decoder
+from perpart.scores.platt import Platt
 
 
 def batch(size: int = 3, points: int = 128, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -41,6 +43,7 @@ def test_the_maps_have_their_shapes_and_directions_are_unit(model):
 
 def test_every_parameter_gets_a_gradient(model):
     data = batch()
+    torch.nn.init.normal_(model.prior.leave.weight)  # 0 at first, which stops what comes before it for a single step
     objective(model(data), data, 1e-3)["loss"].backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     assert all(p.grad.abs().sum() > 0 for name, p in model.named_parameters() if "weight" in name)
@@ -94,12 +97,44 @@ def test_a_latents_maps_do_not_depend_on_the_others_drawn_with_it(model):
     assert torch.equal(together.contact[3:4], alone.contact)
 
 
-def test_decoding_and_imagining_agree(model):
+def test_a_sample_does_not_depend_on_how_many_are_drawn_after_it(model):
     model.eval()
+    torch.nn.init.normal_(model.prior.leave.weight)
     data = batch(1)
-    latent = torch.randn(1, 48, generator=torch.Generator().manual_seed(1))
-    maps = model.imagine(latent, data["points"], data["normals"])
-    torch.testing.assert_close(maps["contact"].sigmoid(), model.decode(latent, data["points"], data["normals"]).contact)
+    few, many = (
+        model.sample(data["points"], data["normals"], n, torch.Generator().manual_seed(3)).contact for n in (3, 40)
+    )
+    assert torch.equal(few, many[:3])
+
+
+def test_dreams_of_many_objects_are_samples_of_each(model):
+    model.eval()
+    torch.nn.init.normal_(model.prior.leave.weight)
+    data = batch(3)
+    dreams = model.dream(data, 1, torch.Generator().manual_seed(3))
+    noise = torch.randn(1, 3, 48, generator=torch.Generator().manual_seed(3))[0]
+    shape = model.encoded(data)
+    for i in range(3):
+        latent = model.likely(noise[i : i + 1], shape.whole[i : i + 1])
+        alone = model.decode(latent, data["points"][i : i + 1], data["normals"][i : i + 1]).contact
+        torch.testing.assert_close(dreams[:, i], alone)
+
+
+def test_the_prior_follows_the_posterior_and_does_not_lead_it(model):
+    data = batch()
+    model(data)["flow"].backward()
+    assert all(p.grad is None for p in model.posterior.parameters())
+    assert all(p.grad is not None for p in model.prior.parameters())
+
+
+def test_chances_are_fitted_per_part_and_kept_with_the_weights(model):
+    logits, seen = np.random.default_rng(0).normal(-2, 2, (400, 16)), Platt()
+    seen.add(logits, (np.random.default_rng(1).random((400, 16)) < 0.05).astype(float))
+    model.chances.fit(seen, Platt())
+    expected, touch = model.chances(torch.from_numpy(logits).float())
+    assert expected.mean() < 0.5 * touch.mean()
+    torch.testing.assert_close(touch, torch.from_numpy(logits).float().sigmoid())
+    assert torch.equal(model.state_dict()["chances.scale"], model.chances.scale)
 
 
 def test_one_more_dense_cloud_is_encoded_from_as_many_points(model):
@@ -117,10 +152,11 @@ def test_an_untouched_cloud_is_no_accident(model):
 
 
 def test_a_model_is_restored_from_a_runs_state_and_from_no_other(model):
-    state = {"settings": {"width": 8, "points": 128, "latents": 48, "lr": 1.0}, "state_dict": model.state_dict()}
+    shape = {"width": 8, "points": 128, "latents": 48, "radii": [0.02, 0.06], "norm": "layer", "prior": "flow"}
+    state = {"settings": shape | {"lr": 1.0}, "state_dict": model.state_dict()}
     again, data = ContactCVAE.restored(state, "a.pt"), batch()
     assert torch.equal(again(data)["contact"], model.eval()(data)["contact"])
-    wider = state | {"settings": {"width": 16, "points": 128, "latents": 48}}
+    wider = state | {"settings": shape | {"width": 16}}
     for wrong in (wider, {"settings": {}, "state_dict": {}}):
         with pytest.raises(Mistake, match=r"^a\.pt holds another model"):
             ContactCVAE.restored(wrong, "a.pt")

@@ -19,7 +19,7 @@ def test_blending_at_a_centre_gives_that_centre_and_weights_sum_to_one():
 
 def test_a_level_sees_shape_and_not_place():
     points, features = cloud(), torch.ones(2, 300, 8)
-    level = pointnet.Ball(8, 16).eval()
+    level = pointnet.Ball(8, 16, "layer").eval()
     there = points + torch.tensor([0.3, -0.2, 0.1])
     index = balls.ball(points, points[:, :20], 0.02, 16)
     here = level(points, features, points[:, :20], 0.02, index)

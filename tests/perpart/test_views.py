@@ -19,7 +19,7 @@ def test_a_view_is_some_points_of_the_pool_and_their_balls() -> None:
 
 def test_the_fewest_points_have_views_too() -> None:
     cloud = pool(("mug", 0), 300)
-    view = views.View.at(cloud, np.arange(32))
+    view = views.View.at(cloud, np.arange(32), balls.RADII)
     found = views.View.of(view.flat(), 32)
     assert (found.near.shape, found.far.shape) == ((8, 16), (2, 8))
     np.testing.assert_array_equal(found.far, view.far)

@@ -24,9 +24,9 @@ def main() -> None:
         jobs.announce(runs[0])
         return objective(*arguments)
 
-    def validate(*arguments: Any) -> Any:
+    def validate(*arguments: Any, **options: Any) -> Any:
         testing.passing("valid")
-        return evaluate(*arguments)
+        return evaluate(*arguments, **options)
 
     train.announce, train.objective, train.evaluate = announce, passing, validate
     train.main()

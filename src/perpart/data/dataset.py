@@ -55,6 +55,7 @@ class Contacts(Dataset):
         augment: bool = True,
         most: int | None = None,
         pool: int | None = None,
+        radii: tuple[float, float] = balls.RADII,
         folders: Sequence[Path] = (),
     ):
         self.points, self.augment = points, augment
@@ -72,8 +73,8 @@ class Contacts(Dataset):
         self.looks = cache.kept(
             folders,
             "looks",
-            fingerprint((made, points, many, balls.RADII, balls.NEIGHBOURS)),
-            lambda: views.looks(self.labels["clouds"], points, many),
+            fingerprint((made, points, many, radii, balls.NEIGHBOURS)),
+            lambda: views.looks(self.labels["clouds"], points, many, radii),
         )
 
     def __len__(self) -> int:

@@ -26,8 +26,10 @@ class View:
     far: Int[np.ndarray, "far k"]
 
     @classmethod
-    def at(cls, cloud: Float[np.ndarray, "pool 6"], rows: Int[np.ndarray, "points"]) -> "View":
-        return cls(rows, *balls.tables(cloud[rows, :3]))
+    def at(
+        cls, cloud: Float[np.ndarray, "pool 6"], rows: Int[np.ndarray, "points"], radii: tuple[float, float]
+    ) -> "View":
+        return cls(rows, *balls.tables(cloud[rows, :3], radii))
 
     def flat(self) -> Int[np.ndarray, "numbers"]:
         """All of it in a row, to be kept."""
@@ -42,13 +44,13 @@ class View:
 
 
 def looks(
-    clouds: Float[np.ndarray, "objects pool 6"], points: int, many: int | None
+    clouds: Float[np.ndarray, "objects pool 6"], points: int, many: int | None, radii: tuple[float, float] = balls.RADII
 ) -> Iterator[tuple[str, Int[np.ndarray, "1 views numbers"]]]:
     """The flat views of one object after the other; None: a single one each, the first points of its pool."""
     told, kind = cache.every(), np.int16 if clouds.shape[1] <= 1 << 15 else np.int32
     for thing, cloud in enumerate(clouds):
         told(f"looks: {thing} of {len(clouds)} objects")
-        flat = [View.at(cloud, rows).flat() for rows in drawn(thing, len(cloud), points, many)]
+        flat = [View.at(cloud, rows, radii).flat() for rows in drawn(thing, len(cloud), points, many)]
         yield "looks", np.stack(flat)[None].astype(kind)
 
 

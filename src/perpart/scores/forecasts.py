@@ -27,16 +27,20 @@ class Chances:
 
     def __init__(self, objects: int, plain: Plain):
         self.plain, self.objects = plain, objects
-        names = (MODEL, "nearest", "training's rate")
+        names = (MODEL, "draws' maps", "nearest", "training's rate")
         self.tallies = {(name, event): Calibration.empty(objects) for name in names for event in ("contact", "touch")}
 
     def add(self, judged: Judged, row: int) -> None:
         shape = judged.cloud.shape[0], 1
-        for name, maps in ((MODEL, judged.drawn), ("nearest", judged.nearest)):
-            self.tallies[name, "contact"].add(maps.mean(0, np.float64), judged.real, row)
-            self.tallies[name, "touch"].add((maps >= TOUCH).mean(0), judged.real >= TOUCH, row)
-        self.tallies["training's rate", "contact"].add(np.tile(self.plain.contact, shape), judged.real, row)
-        self.tallies["training's rate", "touch"].add(np.tile(self.plain.touch, shape), judged.real >= TOUCH, row)
+        forecasts = {
+            MODEL: (judged.expected, judged.touch),
+            "draws' maps": (judged.drawn.mean(0, np.float64), (judged.drawn >= TOUCH).mean(0)),
+            "nearest": (judged.nearest.mean(0, np.float64), (judged.nearest >= TOUCH).mean(0)),
+            "training's rate": (np.tile(self.plain.contact, shape), np.tile(self.plain.touch, shape)),
+        }
+        for name, (contact, touch) in forecasts.items():
+            self.tallies[name, "contact"].add(contact, judged.real, row)
+            self.tallies[name, "touch"].add(touch, judged.real >= TOUCH, row)
 
     def figures(self, weights: Float[np.ndarray, "drawn objects"]) -> Iterator[Figure]:
         for (name, event), tally in self.tallies.items():

@@ -35,6 +35,8 @@ class Judged:
     mu: Float[np.ndarray, "grasps latents"]  # the posterior's mean
     logvar: Float[np.ndarray, "grasps latents"]  # and the logarithm of its variance
     drawn: Float[np.ndarray, "draws points 16"]  # samples of the prior
+    expected: Float[np.ndarray, "points 16"]  # the contact that they expect, calibrated
+    touch: Float[np.ndarray, "points 16"]  # and the chance of touch
     nearest: Float[np.ndarray, "nearest points 16"]  # grasps of the nearest training object, carried over
     kin: Float[np.ndarray, "kin points 16"]  # training grasps of the same category, carried over; may be none
 
@@ -57,7 +59,7 @@ def judged(
         generator = torch.Generator().manual_seed(seed * 1_000_003 + int(thing))
         yield Judged(
             int(thing), cloud, real["contact"], real["part"], real["direction"], rebuilt, towards, mu, logvar,
-            drawn=drawn(model, cloud, draws, generator),
+            *drawn(model, cloud, draws, generator),
             nearest=training.carried(training.of(training.nearest(cloud)[0]), cloud),
             kin=training.carried(training.kin(training.categories[int(thing)]), cloud),
         )  # fmt: skip
@@ -78,8 +80,10 @@ def reconstructed(model: ContactCVAE, items: list[dict[str, Tensor]]) -> list[np
 
 def drawn(
     model: ContactCVAE, cloud: np.ndarray, draws: int, generator: torch.Generator
-) -> Float[np.ndarray, "draws points 16"]:
-    """Contact maps of the prior on an object."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Contact maps of the prior on an object, and the means of their expected contact and of their chance of touch."""
     points, normals = torch.from_numpy(cloud[None]).to(next(model.parameters()).device).split(3, dim=-1)
     with evaluating(model), single_threaded():
-        return model.sample(points, normals, draws, generator).contact.cpu().numpy()
+        maps = model.sample(points, normals, draws, generator)
+    chances = (chance.double().mean(0).cpu().numpy() for chance in (maps.expected, maps.touch))
+    return maps.contact.cpu().numpy(), *chances
