@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = sitting.parser(__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=list(PRESETS))
+    parser.add_argument("--faster", action="store_true", help="what torch.compile and bfloat16 would change")
     options = parser.parse_args(arguments)
     rounds = 1 if options.quick else options.rounds or 5
     kept = memory.kept()
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     whole(measured, device, rounds)
     for case in measured:
         split(case, rounds)
+    if options.faster:
+        faster(measured[0], rounds)
 
 
 class Case:
@@ -107,6 +110,34 @@ def deterministic(case: Case) -> float:
         return case.seconds()
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def faster(case: Case, rounds: int) -> None:
+    """Print what a compiled step and one in bfloat16 (autocast) would cost, beside the step as it is."""
+    compiled = torch.compile(case.model)
+
+    def swift() -> None:
+        case.optimizer.zero_grad()
+        objective(compiled(case.batch), case.batch, 1e-3)["loss"].backward()
+        case.optimizer.step()
+
+    def halved() -> None:
+        case.optimizer.zero_grad()
+        with torch.autocast(case.device.type, torch.bfloat16):
+            outputs = case.model(case.batch)
+        whole = {name: value.float() if isinstance(value, Tensor) else value for name, value in outputs.items()}
+        objective(whole, case.batch, 1e-3)["loss"].backward()
+        case.optimizer.step()
+
+    first = clocked(swift, case.device)
+    ways = {"as it is": case.step, "torch.compile": swift, "bfloat16": halved}
+    times = sitting.turns({name: partial(clocked, way, case.device) for name, way in ways.items()}, rounds)
+    rows = [
+        [name, f"{1e3 * sitting.median(times, name):,.1f}", f"{sitting.ratio(times, name, 'as it is'):.2f}"]
+        for name in ways
+    ]
+    print(f"the first compiled step takes {first:.0f} s\n")
+    sitting.table([f"{case.name}: a step", "ms", "x as it is"], rows)
 
 
 def product(size: int, device: torch.device) -> float:

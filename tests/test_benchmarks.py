@@ -7,6 +7,7 @@ import sys
 import pytest
 
 LINES = {
+    "ablations": [r"\| ours ", r"\| BatchNorm "],
     "drift": [r"\| sums alone \| +2, virtual ranks 4 \| +0 \| +0 \|"],  # not a bit
     "draw": [
         r"\| a step, balls found in it ",
@@ -17,11 +18,13 @@ LINES = {
     "growth": [r"\| 1 MB ", r"\| 4 MB "],
     "leaves": [r"\| 40 ", r"\| 160 "],
     "loop": [r"\| bare DataLoader loop ", r"\| unbroken ", r"\| 256 "],
+    "memory": [r"\| tiny "],
     "plan": [r"killed \d+ times", r"\| the real campaign ", r"\| the plan, for these very kills, ", r"\| Young/Daly, "],
     "resume": [r"\| unbroken .* \| +32 \| +yes \|"],  # resumed at 90 %, it read one batch, and that was the right one
     "shards": [r"\| unbroken: the seam, again ", r"\| dcp.save ", r"\| dcp.async_save, again "],
     "stall": [r"\| unbroken: the seam ", r"\| torch.save and fsync ", r"\| a tiny step"],
     "world": [r"\| bare DDP loop ", r"\| unbroken ", r"\| 2 ", r"\| 2 processes, 1 thread each "],
+    "train": [r"matrix peak: ", r"\| tiny ", r"\| full at batch 8 ", r"\| encoder "],
     "start": [r"\| import torch ", r"\| the same in an unbroken.Run "],
 }
 """What lines of each benchmark's tables look like."""

@@ -46,6 +46,7 @@ class ContactCVAE(nn.Module):
         width: int = 32,
         points: int = 512,
         latents: int = 48,
+        *,
         radii: tuple[float, float] = RADII,
         norm: str = "layer",
         prior: str = "flow",
@@ -65,7 +66,7 @@ class ContactCVAE(nn.Module):
         Raises Mistake, which names `path`, when the state is not of such a model.
         """
         try:
-            model = cls(*(state["settings"][name] for name in SHAPE))
+            model = cls(**{name: state["settings"][name] for name in SHAPE})
             model.load_state_dict(state["state_dict"])
         except (KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:160]

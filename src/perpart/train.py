@@ -51,7 +51,7 @@ def train(settings: Settings) -> None:
         virtual_ranks=settings.virtual_ranks, patience=settings.patience,
     ) as run:  # fmt: skip
         device = own(device, run)
-        model = ContactCVAE(*(getattr(settings, name) for name in SHAPE)).to(device)
+        model = ContactCVAE(**{name: getattr(settings, name) for name in SHAPE}).to(device)
         shared = run.parallel(model)
         # Fused, foreach and plain Adam round differently: the choice is pinned, not left to the device.
         optimizer = torch.optim.Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True)

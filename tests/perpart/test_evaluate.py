@@ -21,7 +21,10 @@ def trained(graspset, tmp_path_factory) -> Path:
     """A folder with data in `data` and a run of one epoch of two steps beside it."""
     folder = tmp_path_factory.mktemp("trained")
     save(graspset, folder / "data", {"command": "by a test"})
-    settings = {"width": 8, "points": 64, "latents": 6, "fingerprint": graspset.fingerprint()}
+    settings = {
+        "width": 8, "points": 64, "latents": 6, "radii": (0.02, 0.06), "norm": "layer", "prior": "flow",
+        "fingerprint": graspset.fingerprint(),
+    }  # fmt: skip
     feed = unbroken.Feed(Contacts(graspset, "train", 64), 5)
     with unbroken.Run(str(folder), feed, epochs=1, seed=0, settings=settings) as run:
         model = ContactCVAE(width=8, points=64, latents=6)

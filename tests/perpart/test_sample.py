@@ -18,7 +18,7 @@ from perpart.objects import build
 from perpart.sample import Sampling, draw, main, restored, sample
 from unbroken import checkpoint
 
-SHAPE = {"width": 8, "points": 64, "latents": 4}
+SHAPE = {"width": 8, "points": 64, "latents": 4, "radii": (0.02, 0.06), "norm": "layer", "prior": "flow"}
 FACTS = {
     "epoch": 1, "batch": 0, "step": 1, "seed": 0, "settings": SHAPE, "journal": {}, "kept": {}, "means": {},
     "parameters": {}, "environment": {},
@@ -32,7 +32,7 @@ def folder(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("sample")
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(0)
-        model = ContactCVAE(SHAPE["width"], SHAPE["points"], SHAPE["latents"])
+        model = ContactCVAE(**SHAPE)
     checkpoint.write(
         {**FACTS, "epoch": 7, "step": 84, "state_dict": dict(model.state_dict())}, str(place / "checkpoint.pt")
     )

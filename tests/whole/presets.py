@@ -1,8 +1,8 @@
 """Kill runs of every preset and compare what is left with the undisturbed one, best.pt included
 
 python -m tests.whole.presets [--presets tiny laptop paper] [--kills 6] [--seed 0] [--batches 2]. All that a preset
-switches on is on; only the length is cut: so many batches an epoch, three epochs. `--size N` cuts the batches too, as the tests
-do; without it a kill of the paper preset costs a minute or two on two cores.
+switches on is on; only the length is cut: so many batches an epoch, three epochs. `--size N` cuts the batches too, as
+the tests do; without it a kill of the paper preset costs a minute or two on two cores.
 """
 
 import argparse

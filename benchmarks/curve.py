@@ -1,0 +1,50 @@
+"""The curve of a main job's run as a picture: what it reconstructs, what it draws, what it costs
+
+python -m benchmarks.curve WORK_DIR --out docs/curve.png. Everything is read from the run's journal.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from perpart import sheets
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work_dir", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    lines = (options.work_dir / "journal.jsonl").read_text().splitlines()
+    epochs = [record for record in map(json.loads, lines) if record["at"] == "epoch"]
+    sheets.save(drawn(epochs), options.out)
+    best = max(epochs, key=lambda record: record["valid"]["score"])
+    print(
+        f"{len(epochs)} epochs; the best score, {best['valid']['score']:.4f}, after {best['epoch']}; wrote {options.out}"
+    )
+
+
+def drawn(epochs: Sequence[dict]) -> Figure:
+    """Three panels over the epochs."""
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    quality, loss, latent = figure.subplots(1, 3)
+    at = [record["epoch"] for record in epochs]
+    for name in ("f1", "prior", "score"):
+        quality.plot(at, [record["valid"][name] for record in epochs], label=name, linewidth=1)
+    for name in ("train", "valid"):
+        loss.plot(at, [record[name]["contact"] for record in epochs], label=name, linewidth=1)
+    latent.plot(at, [record["valid"]["kl"] for record in epochs], label="nats a grasp", linewidth=1)
+    latent.plot(at, [record["valid"]["active"] for record in epochs], label="active units", linewidth=1)
+    for axes, title in ((quality, "validation"), (loss, "loss of contact"), (latent, "latent")):
+        axes.set(title=title, xlabel="epoch")
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+if __name__ == "__main__":
+    main()
