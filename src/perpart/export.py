@@ -1,4 +1,4 @@
-"""Writes drawn contact maps as files that other programs read: numpy, PLY, JSON, PNG
+"""Writes drawn contact maps as files that other programs read: numpy, PLY, GLB, JSON, PNG
 
 Everything is in metres and in the object's own frame and place, whatever unit its file had, so a map lies on
 the object it was drawn for. `meta.json` says this and all else that the arrays cannot say themselves.
@@ -17,6 +17,7 @@ from perpart import contact as labels
 from perpart import picture
 from perpart.colours import DIGITS, digit, paint
 from perpart.errors import Mistake
+from perpart.glb import Canvas
 from perpart.hand import PARTS
 
 FORMAT = 1
@@ -48,9 +49,10 @@ def write(
         _clear(folder)
         arrays = _arrays(folder, drawn)
         clouds = [_cloud(folder / f"sample_{k:03d}.ply", drawn, k) for k in range(len(drawn.contact))]
+        surfaces = _surfaces(folder, drawn, mesh)
         sheet = folder / "sheet.png"
         picture.sheet(sheet, drawn.points, drawn.contact, mesh, title)
-        files = [*arrays, *clouds, sheet, folder / META]
+        files = [*arrays, *clouds, *surfaces, sheet, folder / META]
         meta = {**_constants(drawn), **facts, "files": [path.name for path in files]}
         (folder / META).write_text(json.dumps(meta, indent=2) + "\n")
     except OSError as error:
@@ -85,6 +87,15 @@ def _cloud(path: Path, drawn: Drawn, k: int) -> Path:
     head = ["ply", "format binary_little_endian 1.0", "comment unit metre", f"element vertex {len(table)}"]
     path.write_bytes("\n".join([*head, *lines, "end_header", ""]).encode() + table.tobytes())
     return path
+
+
+def _surfaces(folder: Path, drawn: Drawn, mesh: trimesh.Trimesh | None) -> list[Path]:
+    """Each sample as a GLB: the object, painted."""
+    canvas, paths = Canvas(drawn.points, mesh), []
+    for k, contact in enumerate(drawn.contact):
+        paths.append(folder / f"sample_{k:03d}.glb")
+        paths[-1].write_bytes(canvas.painted(paint(contact)))
+    return paths
 
 
 def _constants(drawn: Drawn) -> dict[str, Any]:

@@ -99,7 +99,17 @@ class ContactCVAE(nn.Module):
         generator: torch.Generator,
     ) -> "Maps":
         """Draw n contact, part and direction maps for one object; all randomness comes from `generator`."""
-        noise = torch.randn(n, self.latents, generator=generator, device=generator.device).to(points.device)
+        return self.draw(torch.randn(n, self.latents, generator=generator).to(points.device), points, normals)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        noise: Float[Tensor, "n latents"],
+        points: Float[Tensor, "1 points 3"],
+        normals: Float[Tensor, "1 points 3"],
+    ) -> "Maps":
+        """The maps that standard normal noise stands for on one object: near noise gives near maps."""
+        n = len(noise)
         shape = self.shape(points, normals)
         # Always as many rows at once: a sample is then the same, to the bit, whatever the number drawn with it.
         rows = pad(noise, (0, 0, 0, -n % TOGETHER)).split(TOGETHER)

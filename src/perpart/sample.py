@@ -22,12 +22,16 @@ class Sampling:
 
     checkpoint: str
     """A state that train_per_part.py wrote: checkpoint.pt, or a snapshot such as checkpoints/E1000_net.pt."""
-    object: str
-    """The object: a mesh (.ply .obj .stl .glb .off) or a point cloud (.ply .npy .xyz), with z up."""
+    object: tuple[str, ...]
+    """The objects: meshes (.ply .obj .stl .glb .off) or point clouds (.ply .npy .xyz), with z up."""
     out: str
-    """The folder to write to; files of an earlier sampling there are replaced."""
+    """The folder to write to, of several objects a folder in it for each; files of an earlier sampling are replaced."""
     n: int = 8
     """How many samples to draw."""
+    temperature: float = 1.0
+    """How far draws stray: below 1 they keep to what is most likely, above 1 they try more."""
+    between: tuple[int, int] | None = None
+    """Draw n steps on the way from one sample of this seed to another, for example 0 3, instead of n samples."""
     seed: int = 0
     """Decides the points and the samples: the same seed, the same files."""
     unit: Literal["m", "cm", "mm"] | None = None
@@ -50,16 +54,56 @@ def sample(sampling: Sampling) -> list[Path]:
     Raises `Mistake` and what reading the checkpoint raises.
     """
     _check(sampling)
-    device = usable_device(sampling.device)
-    model, state = restored(sampling.checkpoint, device)
-    cloud = clouds.read(sampling.object, sampling.unit)
-    print(cloud.said)
-    drawn = draw(model, cloud, sampling.points, sampling.n, sampling.seed)
-    stem = Path(sampling.object).name
-    title = f"{stem}: {sampling.n} samples, seed {sampling.seed}, model after {state['epoch']} epochs"
-    files = export.write(sampling.out, drawn, cloud.mesh, title, _facts(sampling, state, cloud.unit))
-    print(f"wrote {len(files)} files to {sampling.out}: look at {Path(sampling.out) / 'sheet.png'} first")
+    folders = _folders(sampling)
+    read = {name: clouds.read(name, sampling.unit) for name in folders}  # all of them, before anything is written
+    model, state = restored(sampling.checkpoint, usable_device(sampling.device))
+    noise, files = noises(sampling, model.latents), []
+    for name, cloud in read.items():
+        print(cloud.said)
+        drawn = draw(model, cloud, sampling.points, noise, sampling.seed)
+        title, facts = _title(sampling, name, state), _facts(sampling, name, state, cloud.unit)
+        written = export.write(folders[name], drawn, cloud.mesh, title, facts)
+        print(f"wrote {len(written)} files to {folders[name]}: look at {folders[name] / 'sheet.png'} first")
+        files += written
     return files
+
+
+def _title(sampling: Sampling, name: str, state: dict[str, Any]) -> str:
+    way = "" if sampling.between is None else " from {} to {}".format(*sampling.between)
+    warm = "" if sampling.temperature == 1.0 else f", temperature {sampling.temperature:g}"
+    return (
+        f"{Path(name).name}: {sampling.n} samples{way}, seed {sampling.seed}{warm}, model after {state['epoch']} epochs"
+    )
+
+
+def _folders(sampling: Sampling) -> dict[str, Path]:
+    """Where each object's files go. Raises `Mistake` where two objects would share a folder."""
+    if len(sampling.object) == 1:
+        return {sampling.object[0]: Path(sampling.out)}
+    folders = {name: Path(sampling.out) / Path(name).stem for name in sampling.object}
+    if len(set(folders.values())) < len(sampling.object):
+        raise Mistake("--object: two of the files have the same name, and so would their folders; sample them apart")
+    return folders
+
+
+def noises(sampling: Sampling, latents: int) -> torch.Tensor:
+    """The noise of each sample, [n, latents]: independent, or on the great circle between two of them."""
+    # A generator on the CPU draws the same numbers whatever the device.
+    count = sampling.n if sampling.between is None else max(sampling.between) + 1
+    noise = torch.randn(count, latents, generator=torch.Generator().manual_seed(sampling.seed))
+    if sampling.between is not None:
+        noise = arc(*(noise[i] for i in sampling.between), sampling.n)
+    return sampling.temperature * noise
+
+
+def arc(start: torch.Tensor, stop: torch.Tensor, n: int) -> torch.Tensor:
+    """n steps from one vector to another, turning evenly, their lengths changing evenly: noise on the way is then as
+    long as noise is, where a straight line would pass nearer to 0."""
+    share = torch.linspace(0, 1, n)[:, None]
+    lengths = start.norm().lerp(stop.norm(), share)
+    angle = (start @ stop / (start.norm() * stop.norm())).clamp(-1, 1).acos()
+    turned = ((1 - share) * angle).sin() * start / start.norm() + (share * angle).sin() * stop / stop.norm()
+    return lengths * turned / turned.norm(dim=1, keepdim=True)
 
 
 def restored(path: str, device: torch.device) -> tuple[ContactCVAE, dict[str, Any]]:
@@ -71,8 +115,8 @@ def restored(path: str, device: torch.device) -> tuple[ContactCVAE, dict[str, An
     return ContactCVAE.restored(state, path).to(device), state
 
 
-def draw(model: ContactCVAE, cloud: clouds.Cloud, points: int, n: int, seed: int) -> export.Drawn:
-    """n samples on `points` surface points of an object; the seed decides the points and the samples."""
+def draw(model: ContactCVAE, cloud: clouds.Cloud, points: int, noise: torch.Tensor, seed: int) -> export.Drawn:
+    """A sample for each row of noise on `points` surface points of an object, which the seed decides."""
     surface = cloud.sample(points, np.random.default_rng(seed)).astype(np.float32)
     device = next(model.parameters()).device
     bounds = cloud.points[:, :3] if cloud.mesh is None else cloud.mesh.bounds
@@ -80,16 +124,17 @@ def draw(model: ContactCVAE, cloud: clouds.Cloud, points: int, n: int, seed: int
     # The model was trained on objects centred like this; only it sees them so, the files keep the object's place.
     seen = torch.from_numpy((surface[:, :3] - centre).astype(np.float32)).to(device)
     normals = torch.from_numpy(surface[:, 3:].copy()).to(device)
-    # A generator on the CPU draws the same numbers whatever the device.
-    maps = model.sample(seen[None], normals[None], n, torch.Generator().manual_seed(seed))
+    maps = model.draw(noise.to(device), seen[None], normals[None])
     return export.Drawn(surface, maps.contact.cpu().numpy(), maps.part.cpu().numpy(), maps.direction.cpu().numpy())
 
 
-def _facts(sampling: Sampling, state: dict[str, Any], unit: str) -> dict[str, Any]:
+def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str) -> dict[str, Any]:
     """Where the samples come from. Names without folders: the record is the same wherever the files lie."""
     return {
         "seed": sampling.seed,
-        "object": Path(sampling.object).name,
+        "temperature": sampling.temperature,
+        "between": sampling.between,
+        "object": Path(name).name,
         "object_unit": unit,
         "checkpoint": Path(sampling.checkpoint).name,
         "checkpoint_digest": state["digest"],
@@ -98,8 +143,14 @@ def _facts(sampling: Sampling, state: dict[str, Any], unit: str) -> dict[str, An
 
 
 def _check(sampling: Sampling) -> None:
-    for name, least, most in (("n", 1, 10_000), ("points", 16, 1_000_000), ("seed", 0, 2**63 - 1)):
+    for name, least, most in (
+        ("n", 1, 10_000), ("points", 16, 1_000_000), ("seed", 0, 2**63 - 1), ("temperature", 0.0, 10.0),
+    ):  # fmt: skip
         if not least <= getattr(sampling, name) <= most:
             raise Mistake(f"--{name} {getattr(sampling, name)}: at least {least}, at most {most}")
+    if sampling.between and not (0 <= min(sampling.between) < max(sampling.between) < 10_000):
+        raise Mistake("--between {} {}: two different samples, from 0 on".format(*sampling.between))
+    if not sampling.object:
+        raise Mistake("--object: name at least one file")
     if not sampling.out:
         raise Mistake("--out is empty: name a folder to write to")

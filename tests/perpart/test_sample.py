@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.image
@@ -12,10 +14,11 @@ import torch
 import trimesh
 
 from perpart import clouds
+from perpart.errors import Mistake
 from perpart.hand import PARTS
 from perpart.model import ContactCVAE
 from perpart.objects import build
-from perpart.sample import Sampling, draw, main, restored, sample
+from perpart.sample import Sampling, arc, draw, main, restored, sample
 from unbroken import checkpoint
 
 SHAPE = {"width": 8, "points": 64, "latents": 4, "radii": (0.02, 0.06), "norm": "layer", "prior": "flow"}
@@ -45,7 +48,11 @@ def folder(tmp_path_factory) -> Path:
 
 def sampling(place: Path, out: str, **changes) -> Sampling:
     asked = {"n": 3, "points": 500, "seed": 5, "device": "cpu"} | changes
-    return Sampling(str(place / "checkpoint.pt"), str(place / "mug.ply"), str(place / out), **asked)
+    return Sampling(str(place / "checkpoint.pt"), (str(place / "mug.ply"),), str(place / out), **asked)
+
+
+def noise(n: int, seed: int) -> torch.Tensor:
+    return torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))
 
 
 def test_the_arrays_have_the_stated_shapes_types_and_ranges(folder):
@@ -74,10 +81,10 @@ def test_the_points_stay_where_the_object_is_in_metres(folder):
 def test_the_place_of_the_object_does_not_change_what_the_model_says(folder):
     model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
     mesh = build("mug", 0).mesh
-    here = draw(model, clouds.Cloud(mesh.vertices, mesh, "m", ""), 300, 2, seed=1)
+    here = draw(model, clouds.Cloud(mesh.vertices, mesh, "m", ""), 300, noise(2, 1), seed=1)
     moved = mesh.copy()
     moved.apply_translation(AWAY)
-    there = draw(model, clouds.Cloud(moved.vertices, moved, "m", ""), 300, 2, seed=1)
+    there = draw(model, clouds.Cloud(moved.vertices, moved, "m", ""), 300, noise(2, 1), seed=1)
     assert there.contact == pytest.approx(here.contact, abs=1e-3)
     assert there.points[:, :3] == pytest.approx(here.points[:, :3] + AWAY, abs=1e-6)
 
@@ -85,7 +92,7 @@ def test_the_place_of_the_object_does_not_change_what_the_model_says(folder):
 def test_the_seed_of_a_drawing_is_the_seed_of_its_samples(folder):
     model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
     mesh = build("mug", 0).mesh
-    drawn = draw(model, clouds.Cloud(mesh.vertices, mesh, "m", ""), 100, 2, seed=9)
+    drawn = draw(model, clouds.Cloud(mesh.vertices, mesh, "m", ""), 100, noise(2, 9), seed=9)
     centred = drawn.points[None, :, :3] - mesh.bounds.mean(axis=0).astype(np.float32)
     points, normals = torch.from_numpy(centred), torch.from_numpy(drawn.points[None, :, 3:])
     maps = model.sample(points, normals, 2, torch.Generator().manual_seed(9))
@@ -138,15 +145,63 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(folder):
     for name in ("contact_maps.npy", "points.npy", "part_map.npy", "uv_map.npy", "sample_002.ply", "meta.json"):
         assert (folder / "again" / name).read_bytes() == (folder / "maps" / name).read_bytes()
     model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
-    other = draw(model, clouds.read(folder / "mug.ply"), 500, 3, seed=6)
+    other = draw(model, clouds.read(folder / "mug.ply"), 500, noise(3, 6), seed=6)
     assert other.points.tobytes() != np.load(folder / "maps/points.npy").tobytes()
     assert other.contact.tobytes() != np.load(folder / "maps/contact_maps.npy").tobytes()
+
+
+def test_a_sample_s_glb_is_the_object_itself_painted(folder):
+    scene = trimesh.load_scene(folder / "maps/sample_001.glb")
+    (shown,) = scene.geometry.values()
+    mesh = build("mug", 0).mesh
+    assert shown.bounds == pytest.approx(mesh.bounds + AWAY, abs=1e-5)
+    assert shown.area == pytest.approx(mesh.area, rel=1e-4)
+    assert len(np.unique(shown.visual.vertex_colors, axis=0)) > 10
+
+
+def test_several_objects_have_a_folder_each_and_the_same_noise(folder):
+    build("pen", 0).mesh.export(folder / "pen.ply")
+    both = sampling(folder, "both")
+    sample(replace(both, object=(*both.object, str(folder / "pen.ply"))))
+    alone = np.load(folder / "maps/contact_maps.npy")
+    assert np.load(folder / "both/mug/contact_maps.npy").tobytes() == alone.tobytes()
+    assert np.load(folder / "both/pen/contact_maps.npy").shape == alone.shape
+
+
+def test_of_several_objects_a_missing_one_stops_before_anything_is_written(folder):
+    lost = sampling(folder, "lost")
+    with pytest.raises(Mistake, match="no such file"):
+        sample(replace(lost, object=(*lost.object, str(folder / "none.ply"))))
+    assert not (folder / "lost").exists()
+
+
+def test_the_way_from_one_sample_to_another_begins_and_ends_with_them(folder):
+    sample(sampling(folder, "way", between=(2, 0), n=5))
+    way, ends = (np.load(folder / name / "contact_maps.npy") for name in ("way", "maps"))
+    assert way[0] == pytest.approx(ends[2], abs=1e-4)
+    assert way[-1] == pytest.approx(ends[0], abs=1e-4)
+    assert np.abs(np.diff(way, axis=0)).max() < np.abs(way[-1] - way[0]).max()
+    assert json.loads((folder / "way/meta.json").read_text())["between"] == [2, 0]
+
+
+def test_noise_on_the_way_is_as_long_as_noise_is():
+    start, stop = noise(2, 0)
+    steps = arc(start, stop, 9)
+    assert steps.norm(dim=1).numpy() == pytest.approx(torch.linspace(start.norm(), stop.norm(), 9).numpy(), rel=1e-5)
+    turns = [float(a @ b / a.norm() / b.norm()) for a, b in pairwise(steps)]
+    assert turns == pytest.approx([turns[0]] * 8, abs=1e-5)
+
+
+def test_at_temperature_0_all_samples_are_the_same(folder):
+    sample(sampling(folder, "cold", temperature=0.0))
+    cold = np.load(folder / "cold/contact_maps.npy")
+    assert np.ptp(cold, axis=0).max() == 0
 
 
 def test_a_point_cloud_without_a_mesh_can_be_sampled_on(folder):
     surface = clouds.surface(build("mug", 0).mesh, 700, np.random.default_rng(0))
     np.save(folder / "cloud.npy", surface)
-    asked = Sampling(str(folder / "checkpoint.pt"), str(folder / "cloud.npy"), str(folder / "c"), n=1, device="cpu")
+    asked = Sampling(str(folder / "checkpoint.pt"), (str(folder / "cloud.npy"),), str(folder / "c"), n=1, device="cpu")
     sample(asked)
     assert np.load(folder / "c/contact_maps.npy").shape == (1, 2048, 16)
     assert matplotlib.image.imread(folder / "c/sheet.png").size
@@ -187,8 +242,21 @@ def test_a_missing_object_is_one_line(folder, capsys):
     assert "no such file" in refused(capsys, *flags(folder, object=str(folder / "none.ply")))
 
 
-USELESS = [("n", "0"), ("n", "1000000000"), ("points", "3"), ("points", "10000000000"), ("seed", "-1"),
-           ("seed", "9" * 21), ("device", "gpu")]  # fmt: skip
+def test_two_files_of_one_name_are_one_line(folder, capsys):
+    (folder / "elsewhere").mkdir()
+    build("mug", 1).mesh.export(folder / "elsewhere/mug.ply")
+    arguments = [*flags(folder, n="1"), "--object", str(folder / "mug.ply"), str(folder / "elsewhere/mug.ply")]
+    assert "the same name" in refused(capsys, *arguments)
+
+
+def test_a_way_from_a_sample_to_itself_is_one_line(folder, capsys):
+    assert "--between 1 1" in refused(capsys, *flags(folder), "--between", "1", "1")
+
+
+USELESS = [
+    ("temperature", "-1"), ("n", "0"), ("n", "1000000000"), ("points", "3"), ("points", "10000000000"), ("seed", "-1"),
+    ("seed", "9" * 21), ("device", "gpu"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), USELESS)
