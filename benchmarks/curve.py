@@ -22,9 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     epochs = [record for record in map(json.loads, lines) if record["at"] == "epoch"]
     sheets.save(drawn(epochs), options.out)
     best = max(epochs, key=lambda record: record["valid"]["score"])
-    print(
-        f"{len(epochs)} epochs; the best score, {best['valid']['score']:.4f}, after {best['epoch']}; wrote {options.out}"
-    )
+    print(f"{len(epochs)} epochs; best score {best['valid']['score']:.4f} after {best['epoch']}; wrote {options.out}")
 
 
 def drawn(epochs: Sequence[dict]) -> Figure:

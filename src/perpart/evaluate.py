@@ -11,12 +11,13 @@ import scipy
 import tyro
 
 import unbroken
+from perpart import forms
 from perpart.anatomy import PARTS
 from perpart.data import cache, kinds, things
 from perpart.data.dataset import POOL, Contacts
 from perpart.data.source import Source
+from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
-from perpart.model import ContactCVAE
 from perpart.scores import intervals, record, table
 from perpart.scores.calibration import BINS
 from perpart.scores.forecasts import HALVINGS, Chances, Sets
@@ -84,7 +85,7 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     """
     form = formed(wish)
     state = unbroken.load(wish.checkpoint)
-    model = ContactCVAE.restored(state, wish.checkpoint).to(usable_device(wish.device))
+    model = forms.restored(state, wish.checkpoint).to(usable_device(wish.device))
     source = kinds.load(wish.data)
     points, folders = form.points or model.points, cache.places(wish.data)
     data = Contacts(source, wish.split, points, augment=False, most=form.grasps, folders=folders)
@@ -99,7 +100,7 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     return figures
 
 
-def figured(wish: Evaluation, model: ContactCVAE, data: Contacts, training: Training, *, draws: int) -> list[Figure]:
+def figured(wish: Evaluation, model: Drawing, data: Contacts, training: Training, *, draws: int) -> list[Figure]:
     """All figures of a model on a data set."""
     count, plain = len(np.unique(data.object_of)), training.plain()
     tallies = [tally(count, plain) for tally in TALLIES]

@@ -42,9 +42,8 @@ def fine(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     bare = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
     while len(bare.faces) * 4 <= MOST and bare.edges_unique_length.max() > EDGE:
         long = bare.edges_unique_length[bare.faces_unique_edges].max(1) > EDGE
-        bare = trimesh.Trimesh(
-            *trimesh.remesh.subdivide(bare.vertices, bare.faces, np.flatnonzero(long)), process=False
-        )
+        vertices, faces = trimesh.remesh.subdivide(bare.vertices, bare.faces, np.flatnonzero(long))[:2]
+        bare = trimesh.Trimesh(vertices, faces, process=False)
     return bare
 
 

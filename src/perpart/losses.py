@@ -18,6 +18,8 @@ TOUCHED = 0.1
 """The largest contact from which a point counts as touched, and its part is asked for."""
 KL_WEIGHT = 1e-3
 """The weight of the latent's price to warm up to: per nat, beside maps that are averaged over points."""
+ANGLE = 1 - 1e-6
+"""The largest cosine: at exactly parallel the arc cosine's slope is infinite, a milliradian before that it is not."""
 FREE = 0.05
 """Nats per latent that cost nothing: below, a unit would be switched off early and never come back."""
 ACTIVE = 0.01
@@ -79,15 +81,18 @@ def direction(
     """The angle between unit directions in radians, averaged with the largest contact as weight. Where the target is
     no direction but zero, it is unknown and costs nothing."""
     weight = contact.amax(-1) * (target.square().sum(-1) > 0.25)
-    # At exactly parallel the arc cosine's slope is infinite; a milliradian before that it is not.
-    angle = (guess * target).sum(-1).clamp(-1 + 1e-6, 1 - 1e-6).acos()
+    angle = (guess * target).sum(-1).clamp(-ANGLE, ANGLE).acos()
     return (weight * angle).sum() / weight.sum().clamp_min(1.0)
 
 
 def divergence(mu: Float[Tensor, "batch latents"], logvar: Float[Tensor, "batch latents"]) -> Float[Tensor, ""]:
     """Nats from the posterior to the standard normal prior: batch mean, summed over the units, each at least FREE."""
-    nats = 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
-    return nats.mean(0).clamp_min(FREE).sum()
+    return nats(mu, logvar).mean(0).clamp_min(FREE).sum()
+
+
+def nats(mu: Float[Tensor, "batch latents"], logvar: Float[Tensor, "batch latents"]) -> Float[Tensor, "batch latents"]:
+    """Nats from each unit's posterior to the standard normal."""
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
 
 
 def active(mu: Float[Tensor, "samples latents"]) -> Float[Tensor, ""]:

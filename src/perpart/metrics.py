@@ -12,7 +12,8 @@ from torch import Tensor
 
 from perpart import losses
 from perpart.data.dataset import Contacts
-from perpart.model import ContactCVAE
+from perpart.drawing import Drawing
+from perpart.forms import Objective
 from perpart.scores import sets
 from perpart.scores.distance import apart
 from perpart.scores.levels import TOUCH
@@ -25,11 +26,12 @@ DRAWS = 2
 
 @torch.no_grad()
 def evaluate(
-    model: ContactCVAE,
+    model: Drawing,
     dataset: Contacts,
     device: torch.device | str = "cpu",
-    batch_size: int = 32,
+    objective: Objective = losses.objective,
     *,
+    batch_size: int = 32,
     calibrate: bool = False,
 ) -> dict[str, float]:
     """A model's figures on a data set that does not augment: the loss terms, F1, IoU, MAE and direction error (degrees,
@@ -46,7 +48,7 @@ def evaluate(
         for batch in batches(dataset, device, batch_size):
             outputs = model(batch)
             known = known or bool(batch["direction"].any())
-            add_up(tally, losses.objective(outputs, batch, losses.KL_WEIGHT), len(batch["points"]))
+            add_up(tally, objective(outputs, batch, losses.KL_WEIGHT), len(batch["points"]))
             rebuilt.add(outputs["contact"].sigmoid().cpu(), batch["contact"].cpu())
             logits, contact = (maps["contact"].cpu().numpy() for maps in (outputs, batch))
             expected.add(logits, contact)
@@ -70,9 +72,7 @@ def score(f1: float, prior: float) -> float:
     return float(np.sqrt(np.nan_to_num(f1) * prior))
 
 
-def imagine(
-    model: ContactCVAE, dataset: Contacts, device: torch.device | str, batch_size: int
-) -> tuple[Overlap, float]:
+def imagine(model: Drawing, dataset: Contacts, device: torch.device | str, batch_size: int) -> tuple[Overlap, float]:
     """Draws of the prior held against the grasps of their objects: each grasp against one draw; and all as sets.
 
     The latter is the mean over objects of 2 - 2 E D(x, y) + E D(x, x') with draws x and real grasps y: an energy

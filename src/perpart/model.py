@@ -6,39 +6,25 @@ latent describes them together, and samples from the prior agree with each other
 on sixteen affine frames, one per part, and the trunk sees every point in all of them.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import normalize, one_hot, pad
+from torch.nn.functional import normalize, one_hot
 
 from perpart.balls import RADII, scattered
-from perpart.errors import Mistake
+from perpart.chances import Chances
+from perpart.drawing import Drawing
 from perpart.pointnet import UNIT, PointNet, Shape, perceptron
 from perpart.prior import Prior
-from perpart.scores.platt import Platt
 
 PARTS = 16
 RARE = -3.0
 """Logit of contact to begin with: a part touches about one point in twenty, and need not spend steps to learn it."""
 
 
-SHAPE = "width", "points", "latents", "radii", "norm", "prior"
-"""The settings that decide the model's shape."""
-
-
-TOGETHER = 32
-"""Draws that go through the prior at once."""
-
-
-class ContactCVAE(nn.Module):
-    """Contact per part, part and direction for any number of points of an object.
-
-    Points are in metres with the centre of the object's bounding box in the origin (the caller's duty); normals are
-    unit. `width` is the number of channels of the first layer, `points` how many points are encoded at most, `latents`
-    the size of the latent.
+class ContactCVAE(Drawing):
+    """Contact per part, part and direction for any number of points of an object. `width` is the number of channels of
+    the first layer; the rest as `Drawing` has it.
     """
 
     def __init__(
@@ -59,20 +45,6 @@ class ContactCVAE(nn.Module):
         self.prior = Prior(latents, 4 * width, 4 * width) if prior == "flow" else None
         self.chances = Chances()
 
-    @classmethod
-    def restored(cls, state: dict[str, Any], path: str) -> "ContactCVAE":
-        """The model of a run's state (`settings` and `state_dict`), in evaluation mode.
-
-        Raises Mistake, which names `path`, when the state is not of such a model.
-        """
-        try:
-            model = cls(**{name: state["settings"][name] for name in SHAPE})
-            model.load_state_dict(state["state_dict"])
-        except (KeyError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise Mistake(f"{path} holds another model than this version's ({reason}); train again") from error
-        return model.eval()
-
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor | list[Tensor]]:
         """Reconstruct a batch of points, normals, contact, part and direction; where it carries the balls of its
         clouds, `near` and `far`, they are not looked for.
@@ -89,110 +61,6 @@ class ContactCVAE(nn.Module):
         # The posterior is not bent to what the prior can do: the prior follows.
         flow = {"flow": self.prior.misfit(latent.detach(), shape.whole)} if self.prior else {}
         return {**maps, **flow, "mu": [mu], "logvar": [logvar]}
-
-    @torch.no_grad()
-    def sample(
-        self,
-        points: Float[Tensor, "1 points 3"],
-        normals: Float[Tensor, "1 points 3"],
-        n: int,
-        generator: torch.Generator,
-    ) -> "Maps":
-        """Draw n contact, part and direction maps for one object; all randomness comes from `generator`."""
-        return self.draw(torch.randn(n, self.latents, generator=generator).to(points.device), points, normals)
-
-    @torch.no_grad()
-    def draw(
-        self,
-        noise: Float[Tensor, "n latents"],
-        points: Float[Tensor, "1 points 3"],
-        normals: Float[Tensor, "1 points 3"],
-    ) -> "Maps":
-        """The maps that standard normal noise stands for on one object: near noise gives near maps."""
-        n = len(noise)
-        shape = self.shape(points, normals)
-        # Always as many rows at once: a sample is then the same, to the bit, whatever the number drawn with it.
-        rows = pad(noise, (0, 0, 0, -n % TOGETHER)).split(TOGETHER)
-        latents = torch.cat([self.likely(some, shape.whole.expand(TOGETHER, -1)) for some in rows])[:n]
-        return self.decode(latents, points, normals)
-
-    @torch.no_grad()
-    def dream(self, batch: dict[str, Tensor], n: int, generator: torch.Generator) -> Float[Tensor, "n batch points 16"]:
-        """Contact maps of n draws for each object of a batch, computed together: for a look at many objects."""
-        shape = self.encoded(batch)
-        query = self.decoder.ask(shape, batch["points"], batch["normals"])
-        noise = torch.randn(n, len(shape.whole), self.latents, generator=generator).to(query.device)
-        latents = self.likely(noise.flatten(0, 1), shape.whole.repeat(n, 1)).unflatten(0, (n, -1))
-        maps = [self.decoder(latent, shape.whole, query, batch["points"])["contact"] for latent in latents]
-        return torch.stack(maps).sigmoid()
-
-    def likely(
-        self, noise: Float[Tensor, "n latents"], whole: Float[Tensor, "n channels"]
-    ) -> Float[Tensor, "n latents"]:
-        """The latents that noise stands for on these objects."""
-        return self.prior.carry(noise, whole) if self.prior else noise
-
-    def encoded(self, batch: dict[str, Tensor]) -> Shape:
-        """The objects of a batch; where it carries their balls, `near` and `far`, they are not looked for."""
-        known = "near" in batch and batch["points"].shape[1] == self.points  # balls of other clouds are others
-        return self.shape(batch["points"], batch["normals"], (batch["near"], batch["far"]) if known else None)
-
-    @torch.no_grad()
-    def decode(
-        self,
-        latent: Float[Tensor, "n latents"],
-        points: Float[Tensor, "1 points 3"],
-        normals: Float[Tensor, "1 points 3"],
-    ) -> "Maps":
-        """The maps of n latents on one object, which is encoded once."""
-        shape = self.shape(points, normals)
-        query = self.decoder.ask(shape, points, normals)
-        # One by one: a sample is then the same whatever the number drawn with it, and n of any size fits in memory.
-        maps = [self.decoder(row[None], shape.whole, query, points) for row in latent]
-        contact, part, direction = (torch.cat([m[key] for m in maps]) for key in ("contact", "part", "direction"))
-        return Maps(contact.sigmoid(), part.argmax(dim=-1), direction, *self.chances(contact))
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Contact in [0, 1], the part that is nearest, and the unit direction from its joint in its axes.
-
-    `contact` is the map of a grasp, to be looked at and cut at a threshold. How sure the model is of it say `expected`,
-    the contact that is to be expected there, and `touch`, the chance of a contact of at least 0.5: both are calibrated.
-    """
-
-    contact: Float[Tensor, "n points 16"]
-    part: Int[Tensor, "n points"]
-    direction: Float[Tensor, "n points 3"]
-    expected: Float[Tensor, "n points 16"]
-    touch: Float[Tensor, "n points 16"]
-
-
-class Chances(nn.Module):
-    """From logits of contact to chances, per part. Not learned by gradient but fitted on validation objects: of those
-    it was trained on, a model is too sure."""
-
-    scale: Tensor
-    shift: Tensor
-
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("scale", torch.ones(2, PARTS))
-        self.register_buffer("shift", torch.zeros(2, PARTS))
-
-    def forward(
-        self, logits: Float[Tensor, "*shape 16"]
-    ) -> tuple[Float[Tensor, "*shape 16"], Float[Tensor, "*shape 16"]]:
-        expected, touch = (
-            (scale * logits + shift).sigmoid() for scale, shift in zip(self.scale, self.shift, strict=True)
-        )
-        return expected, touch
-
-    def fit(self, *events: Platt) -> None:
-        """Take what was counted of the contact to expect, and of touch."""
-        for row, event in enumerate(events):
-            for store, values in zip((self.scale, self.shift), event.fitted(), strict=True):
-                store[row] = torch.from_numpy(values)
 
 
 class Posterior(nn.Module):

@@ -10,9 +10,9 @@ import torch
 import tyro
 
 import unbroken
-from perpart import clouds, export
+from perpart import clouds, export, forms
+from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
-from perpart.model import ContactCVAE
 from perpart.settings import usable_device
 
 
@@ -92,7 +92,8 @@ def noises(sampling: Sampling, latents: int) -> torch.Tensor:
     count = sampling.n if sampling.between is None else max(sampling.between) + 1
     noise = torch.randn(count, latents, generator=torch.Generator().manual_seed(sampling.seed))
     if sampling.between is not None:
-        noise = arc(*(noise[i] for i in sampling.between), sampling.n)
+        start, stop = sampling.between
+        noise = arc(noise[start], noise[stop], sampling.n)
     return sampling.temperature * noise
 
 
@@ -106,16 +107,16 @@ def arc(start: torch.Tensor, stop: torch.Tensor, n: int) -> torch.Tensor:
     return lengths * turned / turned.norm(dim=1, keepdim=True)
 
 
-def restored(path: str, device: torch.device) -> tuple[ContactCVAE, dict[str, Any]]:
+def restored(path: str, device: torch.device) -> tuple[Drawing, dict[str, Any]]:
     """The model of a checkpoint, ready to draw from, and the whole state.
 
     Raises `Mistake` if the weights are not those of this model, and what `unbroken.load` raises.
     """
     state = unbroken.load(path)
-    return ContactCVAE.restored(state, path).to(device), state
+    return forms.restored(state, path).to(device), state
 
 
-def draw(model: ContactCVAE, cloud: clouds.Cloud, points: int, noise: torch.Tensor, seed: int) -> export.Drawn:
+def draw(model: Drawing, cloud: clouds.Cloud, points: int, noise: torch.Tensor, seed: int) -> export.Drawn:
     """A sample for each row of noise on `points` surface points of an object, which the seed decides."""
     surface = cloud.sample(points, np.random.default_rng(seed)).astype(np.float32)
     device = next(model.parameters()).device

@@ -11,6 +11,7 @@ import tyro
 import unbroken
 from perpart.balls import RADII
 from perpart.errors import Mistake
+from perpart.forms import PRICES
 from perpart.schedule import extended
 
 
@@ -62,6 +63,10 @@ class Settings:
     """Metres around a point within which the model's two levels look at others."""
     norm: Literal["layer", "batch"] = "layer"
     """How the levels are normalised: each point by itself, or by the batch's running means."""
+    form: Literal["sixteen", "contactgen"] = "sixteen"
+    """A contact map for each part, or the ancestor's form: one contact map and a part map, in three stages."""
+    loss: Literal["ours", "contactgen"] = "ours"
+    """What is minimised: our losses, or the ancestor's."""
     prior: Literal["flow", "normal"] = "flow"
     """Where draws come from: a flow that learns which latents are likely on an object, or a standard normal."""
     lr: float = 8e-4
@@ -70,10 +75,10 @@ class Settings:
     """Learning rate at the last step; a cosine in between."""
     weight_decay: float = 5e-4
     """Adam's."""
-    kl_weight: float = 1e-3
-    """The price of a nat of latent, reached after the warm-up."""
+    kl_weight: float | None = None
+    """The price of a nat of latent, reached after the warm-up; by default 0.001, with the ancestor's losses 0.05."""
     kl_warmup: float | None = None
-    """Epochs over which that price rises from 0; by default 30 % of --n-epochs at birth."""
+    """Epochs over which that price rises from 0; by default 30 % of --n-epochs at birth, with the ancestor's all."""
     seed: int = 0
     """Decides the order, the augmentation, the first weights and every random draw."""
     num_workers: int = 0
@@ -139,8 +144,9 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     base = _recorded(recorded, first.resume or first.work_dir)
     given = _cli(arguments, base)
     device = base.device if given.device == "auto" else given.device
+    weight = base.kl_weight if given.kl_weight is None else given.kl_weight
     warmup = base.kl_warmup if given.kl_warmup is None else given.kl_warmup
-    return _usable(_lengthened(replace(given, device=device, kl_warmup=warmup), base.n_epochs))
+    return _usable(_lengthened(replace(given, device=device, kl_weight=weight, kl_warmup=warmup), base.n_epochs))
 
 
 def _recorded(recorded: dict[str, Any], where: str) -> Settings:
@@ -158,8 +164,11 @@ def _cli(arguments: Sequence[str] | None, default: Settings) -> Settings:
 def _born(settings: Settings) -> Settings:
     """What a new run decides once, so that it is recorded as it was."""
     device = str(usable_device(settings.device))
-    warmup = 0.3 * settings.n_epochs if settings.kl_warmup is None else settings.kl_warmup
-    return _usable(replace(settings, device=device, kl_warmup=warmup, legs=((0, settings.n_epochs),)))
+    price, share = PRICES[settings.loss]
+    weight = price if settings.kl_weight is None else settings.kl_weight
+    warmup = share * settings.n_epochs if settings.kl_warmup is None else settings.kl_warmup
+    legs = ((0, settings.n_epochs),)
+    return _usable(replace(settings, device=device, kl_weight=weight, kl_warmup=warmup, legs=legs))
 
 
 def _lengthened(settings: Settings, before: int) -> Settings:

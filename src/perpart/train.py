@@ -1,18 +1,17 @@
 """Train the per-part contact model: the file to open first"""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
 import unbroken
-from perpart import memory
+from perpart import forms, memory
 from perpart.data import cache, kinds
 from perpart.data.dataset import Contacts
 from perpart.errors import Mistake, told
-from perpart.losses import objective
 from perpart.metrics import evaluate
-from perpart.model import SHAPE, ContactCVAE
 from perpart.schedule import Schedule
 from perpart.settings import FREE, Settings, parse, usable_device
 
@@ -51,8 +50,8 @@ def train(settings: Settings) -> None:
         virtual_ranks=settings.virtual_ranks, patience=settings.patience,
     ) as run:  # fmt: skip
         device = own(device, run)
-        model = ContactCVAE(**{name: getattr(settings, name) for name in SHAPE}).to(device)
-        shared = run.parallel(model)
+        model = forms.built(asdict(settings)).to(device)
+        shared, objective = run.parallel(model), forms.LOSSES[settings.loss]
         # Fused, foreach and plain Adam round differently: the choice is pinned, not left to the device.
         optimizer = torch.optim.Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True)
         scheduler = Schedule(
@@ -74,7 +73,7 @@ def train(settings: Settings) -> None:
                     losses["loss"].backward()
                     run.log(losses, lr=scheduler.lr)
                 optimizer.step()
-            run.log(valid=evaluate(model, unseen, device, calibrate=True))
+            run.log(valid=evaluate(model, unseen, device, objective, calibrate=True))
 
 
 def own(device: torch.device, run: unbroken.Run) -> torch.device:

@@ -23,6 +23,7 @@ def trained(graspset, tmp_path_factory) -> Path:
     save(graspset, folder / "data", {"command": "by a test"})
     settings = {
         "width": 8, "points": 64, "latents": 6, "radii": (0.02, 0.06), "norm": "layer", "prior": "flow",
+        "form": "sixteen",
         "fingerprint": graspset.fingerprint(),
     }  # fmt: skip
     feed = unbroken.Feed(Contacts(graspset, "train", 64), 5)
@@ -83,7 +84,7 @@ def test_the_files_lie_beside_the_checkpoint_and_say_how_to_compute_them_again(t
 
 def test_what_is_printed_can_be_recomputed_by_hand(trained, capsys, graspset):
     line = next(line for line in printed(trained, capsys).splitlines() if line.startswith("rebuilt"))
-    model = ContactCVAE.restored(unbroken.load(str(trained / "checkpoint.pt")), "")
+    model = forms.restored(unbroken.load(str(trained / "checkpoint.pt")), "")
     data = Contacts(graspset, "valid", 64, augment=False)
     with torch.no_grad():
         batch = {key: torch.stack([data[i][key] for i in range(5)]) for key in data[0]}

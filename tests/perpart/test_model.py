@@ -1,12 +1,9 @@
-import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
 
-from perpart.errors import Mistake
 from perpart.losses import objective
 from perpart.model import ContactCVAE, Decoder
-from perpart.scores.platt import Platt
 
 
 def batch(size: int = 3, points: int = 128, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -127,16 +124,6 @@ def test_the_prior_follows_the_posterior_and_does_not_lead_it(model):
     assert all(p.grad is not None for p in model.prior.parameters())
 
 
-def test_chances_are_fitted_per_part_and_kept_with_the_weights(model):
-    logits, seen = np.random.default_rng(0).normal(-2, 2, (400, 16)), Platt()
-    seen.add(logits, (np.random.default_rng(1).random((400, 16)) < 0.05).astype(float))
-    model.chances.fit(seen, Platt())
-    expected, touch = model.chances(torch.from_numpy(logits).float())
-    assert expected.mean() < 0.5 * touch.mean()
-    torch.testing.assert_close(touch, torch.from_numpy(logits).float().sigmoid())
-    assert torch.equal(model.state_dict()["chances.scale"], model.chances.scale)
-
-
 def test_one_more_dense_cloud_is_encoded_from_as_many_points(model):
     out = model.eval()(batch(points=500))
     assert out["contact"].shape == (3, 500, 16)
@@ -149,17 +136,6 @@ def test_an_untouched_cloud_is_no_accident(model):
     terms["loss"].backward()
     assert all(value.isfinite() for value in terms.values())
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
-
-
-def test_a_model_is_restored_from_a_runs_state_and_from_no_other(model):
-    shape = {"width": 8, "points": 128, "latents": 48, "radii": [0.02, 0.06], "norm": "layer", "prior": "flow"}
-    state = {"settings": shape | {"lr": 1.0}, "state_dict": model.state_dict()}
-    again, data = ContactCVAE.restored(state, "a.pt"), batch()
-    assert torch.equal(again(data)["contact"], model.eval()(data)["contact"])
-    wider = state | {"settings": shape | {"width": 16}}
-    for wrong in (wider, {"settings": {}, "state_dict": {}}):
-        with pytest.raises(Mistake, match=r"^a\.pt holds another model"):
-            ContactCVAE.restored(wrong, "a.pt")
 
 
 def test_the_latent_decides_the_maps():

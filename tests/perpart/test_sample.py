@@ -13,15 +13,22 @@ import pytest
 import torch
 import trimesh
 
-from perpart import clouds
+from perpart import clouds, forms
 from perpart.errors import Mistake
 from perpart.hand import PARTS
-from perpart.model import ContactCVAE
 from perpart.objects import build
 from perpart.sample import Sampling, arc, draw, main, restored, sample
 from unbroken import checkpoint
 
-SHAPE = {"width": 8, "points": 64, "latents": 4, "radii": (0.02, 0.06), "norm": "layer", "prior": "flow"}
+SHAPE = {
+    "width": 8,
+    "points": 64,
+    "latents": 4,
+    "radii": (0.02, 0.06),
+    "norm": "layer",
+    "prior": "flow",
+    "form": "sixteen",
+}
 FACTS = {
     "epoch": 1, "batch": 0, "step": 1, "seed": 0, "settings": SHAPE, "journal": {}, "kept": {}, "means": {},
     "parameters": {}, "environment": {},
@@ -35,7 +42,7 @@ def folder(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("sample")
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(0)
-        model = ContactCVAE(**SHAPE)
+        model = forms.built(SHAPE)
     checkpoint.write(
         {**FACTS, "epoch": 7, "step": 84, "state_dict": dict(model.state_dict())}, str(place / "checkpoint.pt")
     )

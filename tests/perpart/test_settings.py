@@ -13,7 +13,7 @@ OPTIONS = [
     "work_dir", "resume", "init_from", "preset", "explain", "grace", "stop_file", "max_hours",
     "virtual_ranks", "patience", "n_epochs", "extend", "allow",
     "batch_size", "grasps_per_epoch", "points", "width",
-    "latents", "radii", "norm", "prior",
+    "latents", "radii", "norm", "form", "loss", "prior",
     "lr", "lr_end", "weight_decay", "kl_weight", "kl_warmup", "seed", "num_workers", "device", "data",
     "snapshot_every", "snapshots_kept", "save_minutes", "save_stall", "background", "log_every",
 ]  # fmt: skip

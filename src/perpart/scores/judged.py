@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from perpart.data.dataset import Contacts
+from perpart.drawing import Drawing
 from perpart.metrics import collate, evaluating
-from perpart.model import ContactCVAE
 from perpart.scores.training import Training
 from perpart.threads import single_threaded
 
@@ -42,7 +42,7 @@ class Judged:
 
 
 def judged(
-    model: ContactCVAE,
+    model: Drawing,
     dataset: Contacts,
     training: Training,
     *,
@@ -66,7 +66,7 @@ def judged(
 
 
 @torch.no_grad()
-def reconstructed(model: ContactCVAE, items: list[dict[str, Tensor]]) -> list[np.ndarray]:
+def reconstructed(model: Drawing, items: list[dict[str, Tensor]]) -> list[np.ndarray]:
     """Contact and direction of some grasps, as the model rebuilds them from its posterior's mean; and the posterior's
     mean and logarithm of variance."""
     parts, device = [], next(model.parameters()).device
@@ -79,11 +79,11 @@ def reconstructed(model: ContactCVAE, items: list[dict[str, Tensor]]) -> list[np
 
 
 def drawn(
-    model: ContactCVAE, cloud: np.ndarray, draws: int, generator: torch.Generator
+    model: Drawing, cloud: np.ndarray, draws: int, generator: torch.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Contact maps of the prior on an object, and the means of their expected contact and of their chance of touch."""
     points, normals = torch.from_numpy(cloud[None]).to(next(model.parameters()).device).split(3, dim=-1)
     with evaluating(model), single_threaded():
         maps = model.sample(points, normals, draws, generator)
-    chances = (chance.double().mean(0).cpu().numpy() for chance in (maps.expected, maps.touch))
-    return maps.contact.cpu().numpy(), *chances
+    expected, touch = (chance.double().mean(0).cpu().numpy() for chance in (maps.expected, maps.touch))
+    return maps.contact.cpu().numpy(), expected, touch

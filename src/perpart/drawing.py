@@ -1,0 +1,120 @@
+"""Drawing maps from a model: what every form of it can do, once it encodes objects and decodes latents"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from perpart.chances import Chances
+from perpart.pointnet import PointNet, Shape
+from perpart.prior import Prior
+
+TOGETHER = 32
+"""Draws that go through the prior at once."""
+
+
+class Decoding(Protocol):
+    """What turns latents into maps."""
+
+    def ask(self, shape: Shape, points: Tensor, normals: Tensor) -> Tensor:
+        """What is told of each point, whatever the latent."""
+        ...
+
+    def __call__(self, latent: Tensor, whole: Tensor, query: Tensor, points: Tensor) -> dict[str, Tensor]:
+        """Logits of `contact` and `part` [batch, points, 16], and the unit `direction` [batch, points, 3]."""
+        ...
+
+
+class Drawing(nn.Module):
+    """A model that can be drawn from.
+
+    Points are in metres with the centre of the object's bounding box in the origin (the caller's duty); normals are
+    unit. `points` is how many of them are encoded at most, `latents` the size of the latent.
+    """
+
+    points: int
+    latents: int
+    shape: PointNet
+    decoder: Decoding
+    prior: Prior | None
+    chances: Chances
+
+    @torch.no_grad()
+    def sample(
+        self,
+        points: Float[Tensor, "1 points 3"],
+        normals: Float[Tensor, "1 points 3"],
+        n: int,
+        generator: torch.Generator,
+    ) -> "Maps":
+        """Draw n contact, part and direction maps for one object; all randomness comes from `generator`."""
+        return self.draw(torch.randn(n, self.latents, generator=generator).to(points.device), points, normals)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        noise: Float[Tensor, "n latents"],
+        points: Float[Tensor, "1 points 3"],
+        normals: Float[Tensor, "1 points 3"],
+    ) -> "Maps":
+        """The maps that standard normal noise stands for on one object: near noise gives near maps."""
+        n = len(noise)
+        shape = self.shape(points, normals)
+        # Always as many rows at once: a sample is then the same, to the bit, whatever the number drawn with it.
+        rows = pad(noise, (0, 0, 0, -n % TOGETHER)).split(TOGETHER)
+        latents = torch.cat([self.likely(some, shape.whole.expand(TOGETHER, -1)) for some in rows])[:n]
+        return self.decode(latents, points, normals)
+
+    @torch.no_grad()
+    def dream(self, batch: dict[str, Tensor], n: int, generator: torch.Generator) -> Float[Tensor, "n batch points 16"]:
+        """Contact maps of n draws for each object of a batch, computed together: for a look at many objects."""
+        shape = self.encoded(batch)
+        query = self.decoder.ask(shape, batch["points"], batch["normals"])
+        noise = torch.randn(n, len(shape.whole), self.latents, generator=generator).to(query.device)
+        latents = self.likely(noise.flatten(0, 1), shape.whole.repeat(n, 1)).unflatten(0, (n, -1))
+        maps = [self.decoder(latent, shape.whole, query, batch["points"])["contact"] for latent in latents]
+        return torch.stack(maps).sigmoid()
+
+    def likely(
+        self, noise: Float[Tensor, "n latents"], whole: Float[Tensor, "n channels"]
+    ) -> Float[Tensor, "n latents"]:
+        """The latents that noise stands for on these objects."""
+        return self.prior.carry(noise, whole) if self.prior else noise
+
+    def encoded(self, batch: dict[str, Tensor]) -> Shape:
+        """The objects of a batch; where it carries their balls, `near` and `far`, they are not looked for."""
+        known = "near" in batch and batch["points"].shape[1] == self.points  # balls of other clouds are others
+        return self.shape(batch["points"], batch["normals"], (batch["near"], batch["far"]) if known else None)
+
+    @torch.no_grad()
+    def decode(
+        self,
+        latent: Float[Tensor, "n latents"],
+        points: Float[Tensor, "1 points 3"],
+        normals: Float[Tensor, "1 points 3"],
+    ) -> "Maps":
+        """The maps of n latents on one object, which is encoded once."""
+        shape = self.shape(points, normals)
+        query = self.decoder.ask(shape, points, normals)
+        # One by one: a sample is then the same whatever the number drawn with it, and n of any size fits in memory.
+        maps = [self.decoder(row[None], shape.whole, query, points) for row in latent]
+        contact, part, direction = (torch.cat([m[key] for m in maps]) for key in ("contact", "part", "direction"))
+        return Maps(contact.sigmoid(), part.argmax(dim=-1), direction, *self.chances(contact))
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Contact in [0, 1], the part that is nearest, and the unit direction from its joint in its axes.
+
+    `contact` is the map of a grasp, to be looked at and cut at a threshold. How sure the model is of it say `expected`,
+    the contact that is to be expected there, and `touch`, the chance of a contact of at least 0.5: both are calibrated.
+    """
+
+    contact: Float[Tensor, "n points 16"]
+    part: Int[Tensor, "n points"]
+    direction: Float[Tensor, "n points 3"]
+    expected: Float[Tensor, "n points 16"]
+    touch: Float[Tensor, "n points 16"]
