@@ -57,8 +57,9 @@ def cost(
 def pull(gap: Tensor, asked: Asked) -> Float[Tensor, "batch"]:
     """How much further than asked parts are from where they should touch: the mean over parts."""
     far = _soft((gap - asked.gap).clamp_min(0))
-    mean = (asked.contact * far).sum(1) / (asked.contact.sum(1) + 0.5)
-    present = asked.contact.amax(1)
+    weight = asked.contact.square()  # faint contact says little, and there is much of it
+    mean = (weight * far).sum(1) / (weight.sum(1) + 0.5)
+    present = weight.amax(1)
     return (present * mean).sum(-1) / present.sum(-1).clamp_min(1.0)
 
 
