@@ -18,7 +18,7 @@ def draw(path: Path, mesh: trimesh.Trimesh, hands: Hands, worth: Worth) -> Path:
     """Draw the first hands and write the PNG."""
     count = min(MOST, len(hands))
     cells = [cell(mesh, hands[i : i + 1], words(f"hand {i:03d}", worth, i)) for i in range(count)]
-    sheets.sheet(path, cells, COLUMNS, f"{count} of {len(hands)} hands fitted to contact maps", shape=0.62)
+    sheets.sheet(path, cells, min(COLUMNS, count), f"{count} of {len(hands)} hands fitted to contact maps", shape=0.62)
     return path
 
 

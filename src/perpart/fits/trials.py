@@ -8,6 +8,8 @@ import trimesh
 from jaxtyping import Float
 
 from perpart import contact, hand
+from perpart.data import things
+from perpart.data.things import Own, Thing
 from perpart.errors import Mistake
 from perpart.fits.asked import Maps
 from perpart.fits.convex import hulls
@@ -15,7 +17,7 @@ from perpart.fits.ground import Ground
 from perpart.grasps.filters import VOXEL
 from perpart.grasps.hold import Bench
 from perpart.hands import Hands, gaps
-from perpart.objects import Object
+from perpart.objects import Object, build
 from perpart.objects.field import Field
 from perpart.threads import single_threaded
 
@@ -74,6 +76,14 @@ class Place:
     def _held(self, one: Hands, near: np.ndarray) -> tuple[float, float, bool]:
         held = self.bench.hold(one, near) if self.bench else None
         return (held.shift, held.turn, held.fast) if held else (NAN, NAN, False)
+
+
+def of(thing: Thing) -> Object | None:
+    """An object of a data folder with what physics needs; None where its mesh is open."""
+    if not isinstance(thing, Own):
+        return build(*thing)
+    mesh = things.mesh(thing)
+    return own(mesh, None) if mesh.is_watertight else None
 
 
 def own(mesh: trimesh.Trimesh, mass: float | None) -> Object:
