@@ -1,7 +1,8 @@
 """Hands fitted to known grasps: how near the true hand the fit comes, from whole, blurred and direction-free maps
 
-python -m benchmarks.fit [--grasps 100] [--split test] [--data DIR] [--picture FILE]. Grasps are an even part of the split.
-Fits are of hands of mean size; the true ones are not. A joint error is the median over the joints of the parts that touch.
+python -m benchmarks.fit [--grasps 100] [--split test] [--data DIR] [--picture FILE]. Grasps are an even part of the
+split. Fitted hands are of mean size; the true ones are not. A hand's joint error is the median over the joints of the
+parts that touch; that of angles is over all of them. Contact ratio: any part within 5 mm of the object.
 Blurred: each value mixed 30 to 70 with the mean of the 60 nearest points (some 2 cm across), each part's map then
 scaled by 0.6 to 1.2 at random, much as a model's maps are smooth and unsure.
 """

@@ -79,9 +79,9 @@ def fit(wish: Fitting) -> Worth:
     hands = Hands.of(fits.angles, back, fits.bones)
     print(table(worth, fits.cost))
     print(f"{seconds:.2f} s a grasp to fit, on one core")
-    written = files.write(Path(wish.out), hands, fits, _record(wish, meta, cloud, place, worth, fits.cost))
+    written = files.write(Path(wish.out), hands, fits, _record(wish, meta, cloud.unit, place, _rows(worth, fits.cost)))
     if cloud.mesh is not None:
-        written.append(picture.draw(Path(wish.out) / "fits.png", cloud.mesh, hands, worth))
+        written.append(picture.draw(Path(wish.out) / files.SHEET, cloud.mesh, hands, worth))
     print(f"wrote {len(written)} files to {wish.out}")
     return worth
 
@@ -152,21 +152,23 @@ def _same(wish: Fitting, maps: Maps, place: Place, points: np.ndarray) -> None:
         )
 
 
-def _record(
-    wish: Fitting, meta: dict[str, Any], cloud: clouds.Cloud, place: Place, worth: Worth, cost: np.ndarray
-) -> dict[str, Any]:
-    """What was fitted to what, how, and what came of it: nothing in it changes from run to run."""
-    rows = [
-        {k: None if np.isnan(v[i]) else round(float(v[i]), 9) for k, v in asdict(worth).items()}
-        | {"cost": round(float(cost[i]), 6)}
+def _rows(worth: Worth, cost: np.ndarray) -> list[dict[str, Any]]:
+    """The figures hand by hand; None for what is not known."""
+    figures = {**asdict(worth), "cost": cost}
+    return [
+        {name: None if np.isnan(values[i]) else round(float(values[i]), 9) for name, values in figures.items()}
         for i in range(len(cost))
-    ]  # fmt: skip
+    ]
+
+
+def _record(wish: Fitting, meta: dict[str, Any], unit: str, place: Place, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was fitted to what, how, and what came of it: nothing in it changes from run to run."""
     return {
         "what": "our hand fitted to contact maps; docs/fit.md says what each figure means",
         "unit": "m; angles in radians; root is the palm's frame in the frame and place of the object's file",
         "maps": {key: meta.get(key) for key in ("object", "seed", "checkpoint_digest", "epoch")},
         "object": Path(wish.object).name,
-        "object_unit": cloud.unit,
+        "object_unit": unit,
         "mass_kg": round(place.thing.mass, 6) if place.thing else None,
         "seed": wish.seed,
         "figures": {

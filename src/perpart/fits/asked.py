@@ -27,6 +27,10 @@ class Maps:
     def __len__(self) -> int:
         return len(self.contact)
 
+    def __getitem__(self, which: slice) -> "Maps":
+        part, direction = (array if array is None else array[which] for array in (self.part, self.direction))
+        return Maps(self.cloud, self.contact[which], part, direction)
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -1,4 +1,4 @@
-"""Maps read from the folder that sampling wrote, and hands written as files that other programs open: OBJ, GLB, numpy"""
+"""Maps read from the folder that sampling wrote; hands written for other programs: OBJ, GLB, numpy"""
 
 import json
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import trimesh
+from trimesh.exchange.gltf import export_glb
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
@@ -19,7 +20,7 @@ from perpart.fits.solve import Fits
 from perpart.hand import ANGLES, BONES, PARTS
 from perpart.hands import Hands
 
-RECORD = "fit.json"
+RECORD, SHEET = "fit.json", "fits.png"
 
 
 def read(folder: str | Path) -> tuple[Maps, dict[str, Any]]:
@@ -87,7 +88,7 @@ def _hand(folder: Path, name: str, posed: hand.Posed) -> list[Path]:
         paint = PBRMaterial(name=part, baseColorFactor=[*colour(part), 1.0], metallicFactor=0.0, roughnessFactor=0.7)
         mesh.visual = TextureVisuals(material=paint)
         scene.add_geometry(mesh, node_name=part, geom_name=part)
-    glb.write_bytes(scene.export(file_type="glb"))
+    glb.write_bytes(export_glb(scene))
     return [obj, mtl, glb]
 
 
@@ -114,5 +115,5 @@ def _clear(folder: Path) -> None:
         old = [folder / name for name in names if Path(name).name == name]
     except (ValueError, KeyError, TypeError) as error:
         raise Mistake(f"{folder / RECORD}: is not the record of an earlier fit; give another --out") from error
-    for path in old:
+    for path in [*old, folder / SHEET]:
         path.unlink(missing_ok=True)

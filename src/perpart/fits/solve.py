@@ -1,4 +1,4 @@
-"""The fit itself: many starts, halved as they go; root and joints together, in torch, one thread, the same every time"""
+"""The fit itself: many starts, fewer round by round; root and joints together, in torch, on one thread"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def fitted(maps: Maps, ground: Ground | None, seed: int, bones: np.ndarray = MEA
 
 def _some(maps: Maps, which: slice, ground: Ground | None, seed: int, bones: np.ndarray) -> tuple[np.ndarray, ...]:
     """A few maps at once: lay every pre-shape on each, draw them near, then round after round with fewer."""
-    chosen = Maps(maps.cloud, *(None if a is None else a[which] for a in (maps.contact, maps.part, maps.direction)))
+    chosen = maps[which]
     rng, sizes = np.random.default_rng(seed), torch.from_numpy(bones).float()
     asked = thinned(chosen, ROUNDS[0].points, rng)
     guess = _begun(asked, sizes, rng)

@@ -1,8 +1,8 @@
 """Where fits start: every pre-shape, half and wholly closed, laid on the map in closed form
 
-A direction says where on its part a point lies: where the ray from the joint leaves the part. So each touched point has a
-place on the hand, and the turn that lays the one on the other is a singular value decomposition (Kabsch 1976). Without
-directions every part has one place, the middle of its pad.
+A direction says where on its part a point lies: where the ray from the joint leaves the part. So each touched point
+has a place on the hand, and the turn that lays the one on the other is a singular value decomposition (Kabsch 1976).
+Without directions every part has one place, the middle of its pad.
 """
 
 import numpy as np
@@ -93,7 +93,7 @@ def laid(
 def apart(
     frames: Float[Tensor, "batch 16 4 4"], points: Tensor, part: Tensor, place: Tensor, weight: Tensor
 ) -> Float[Tensor, "batch"]:
-    """How far (cm) points are from their places on a posed hand, weighed; far ones pull no harder than those at 1 cm."""
+    """How far (cm) points are from their places on a posed hand, weighed; a far one pulls as hard as one at 2 cm."""
     of = frames.gather(1, part[..., None, None].expand(-1, -1, 4, 4))
     here = torch.einsum("bpij,bpj->bpi", of[..., :3, :3], place) + of[..., :3, 3]
     far = 100 * (here - points)

@@ -1,6 +1,7 @@
 """What fitted hands are worth: how deep they are in the object, whether they touch, do what was asked, and hold it"""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -50,28 +51,35 @@ class Place:
     """An object to fit hands on, centred: with its field and its physics, or as points alone."""
 
     thing: Object | None
-    far: Field | None = field(init=False)
-    ground: Ground | None = field(init=False)
-    bench: Bench | None = field(init=False)
 
-    def __post_init__(self) -> None:
-        far = self.thing.field if self.thing else None
-        made = far, Ground.of(far) if far else None, Bench(self.thing) if self.thing else None
-        for name, value in zip(("far", "ground", "bench"), made, strict=True):
-            object.__setattr__(self, name, value)
+    @cached_property
+    def far(self) -> Field | None:
+        """The signed distance to its surface."""
+        return self.thing.field if self.thing else None
+
+    @cached_property
+    def ground(self) -> Ground | None:
+        """The same for torch."""
+        return Ground.of(self.far) if self.far else None
+
+    @cached_property
+    def bench(self) -> Bench | None:
+        """Its physics."""
+        return Bench(self.thing) if self.thing else None
 
     def worth(self, hands: Hands, maps: Maps) -> Worth:
         """Judge hands, each beside the map it was asked for."""
         signed, f1 = _touch(hands, maps)
         if self.far is None:
             unknown = np.full(len(hands), NAN)
-            return Worth(unknown, unknown, (signed.min((1, 2)) < NEAR) * 1.0, unknown, unknown, unknown, f1)
+            near = (signed.min((1, 2)) < NEAR).astype(np.float64)
+            return Worth(unknown, unknown, near, unknown, unknown, unknown, f1)
         free = gaps(self.far, *hands.balls(BALLS)).min(-1)
         volume = np.array([overlap(self.far, hands[i : i + 1], free[i] < 0) for i in range(len(hands))])
         near = np.stack([free[:, hands.posed.part.numpy() == part].min(-1) < NEAR for part in range(16)], -1)
         held = [self._held(hands[i : i + 1], near[i]) for i in range(len(hands))]
         shift, turn, holds = np.array(held, dtype=np.float64).reshape(-1, 3).T
-        return Worth(np.maximum(-free.min(-1), 0), volume, near.any(-1) * 1.0, shift, turn, holds, f1)
+        return Worth(np.maximum(-free.min(-1), 0), volume, near.any(-1).astype(np.float64), shift, turn, holds, f1)
 
     def _held(self, one: Hands, near: np.ndarray) -> tuple[float, float, bool]:
         held = self.bench.hold(one, near) if self.bench else None
