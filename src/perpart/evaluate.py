@@ -64,7 +64,7 @@ class Evaluation:
     points: int | None = None
     """So many points of each object instead."""
     fits: int | None = None
-    """So many hands fitted for each object to draws, to real and to the nearest's maps; by default 4 with --full, or 0."""
+    """So many hands fitted to draws, real and nearest maps of each object; by default 4 with --full, or else none."""
     seed: int = 0
     """Decides the draws and the resamplings: the same seed, the same figures."""
     resamplings: int = intervals.DRAWS

@@ -77,9 +77,10 @@ class Place:
         free = gaps(self.far, *hands.balls(BALLS)).min(-1)
         volume = np.array([overlap(self.far, hands[i : i + 1], free[i] < 0) for i in range(len(hands))])
         near = np.stack([free[:, hands.posed.part.numpy() == part].min(-1) < NEAR for part in range(16)], -1)
+        touches = np.asarray(near.any(-1), dtype=np.float64)
         held = [self._held(hands[i : i + 1], near[i]) for i in range(len(hands))]
         shift, turn, holds = np.array(held, dtype=np.float64).reshape(-1, 3).T
-        return Worth(np.maximum(-free.min(-1), 0), volume, near.any(-1).astype(np.float64), shift, turn, holds, f1)
+        return Worth(np.maximum(-free.min(-1), 0), volume, touches, shift, turn, holds, f1)
 
     def _held(self, one: Hands, near: np.ndarray) -> tuple[float, float, bool]:
         held = self.bench.hold(one, near) if self.bench else None

@@ -29,7 +29,7 @@ def spread(rows: Float[np.ndarray, "n d"], seed: int = 0) -> tuple[float, float]
 def kmeans(
     rows: Float[np.ndarray, "n d"], count: int, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "count d"], Int[np.ndarray, "n"]]:
-    """The best of ten restarts (Lloyd 1982, begun as Arthur & Vassilvitskii 2007 do): centres, and whose each row is."""
+    """The best of ten restarts (Lloyd 1982; Arthur & Vassilvitskii 2007): centres, and whose each row is."""
     tries = [_lloyd(rows, _begun(rows, count, rng)) for _ in range(RESTARTS)]
     return min(tries, key=lambda found: float(((rows - found[0][found[1]]) ** 2).sum()))
 
