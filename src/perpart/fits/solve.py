@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from perpart import hand
-from perpart.anatomy import ANGLES, FINGERS, LIMITS, MEAN_BONES
+from perpart.anatomy import ANGLES, FINGERS, LIMITS, MEAN_BONES, limited
 from perpart.fits import aims, starts
 from perpart.fits.asked import Asked, Maps, thinned
 from perpart.fits.ground import Ground
@@ -61,7 +61,8 @@ def fitted(maps: Maps, ground: Ground | None, seed: int, bones: np.ndarray = MEA
     with single_threaded():
         parts = [_some(maps, slice(i, i + TOGETHER), ground, seed + i, bones) for i in range(0, len(maps), TOGETHER)]
     angles, root, cost = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Fits(angles, root, np.tile(bones, (len(maps), 1)), cost)
+    # In double precision the limits hold to the last bit, which single precision may overstep.
+    return Fits(limited(angles.astype(np.float64)), root.astype(np.float64), np.tile(bones, (len(maps), 1)), cost)
 
 
 def _some(maps: Maps, which: slice, ground: Ground | None, seed: int, bones: np.ndarray) -> tuple[np.ndarray, ...]:
