@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perpart import objects
+from perpart import hand, objects
 from perpart.data import graspset
 from perpart.fits.asked import Maps
 from perpart.fits.trials import Place
@@ -19,6 +19,12 @@ class Known:
     place: Place
     hands: Hands
     maps: Maps
+
+
+def single(posed: hand.Posed) -> hand.Posed:
+    """The same hands in single precision, as fits pose them."""
+    ends = (end.float() for end in (posed.frames, posed.a, posed.b, posed.ra, posed.rb))
+    return hand.Posed(*ends, posed.part)
 
 
 def known(category: str = "toothpaste", count: int = 2, points: int = 1024) -> Known:

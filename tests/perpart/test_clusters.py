@@ -33,7 +33,7 @@ def test_hands_that_are_all_the_same_are_one_cluster():
 
 
 def test_kmeans_parts_what_lies_apart():
-    rows = np.concatenate([np.random.default_rng(1).normal(size=(40, 3)) + [30 * k, 0, 0] for k in range(3)])
+    rows = np.random.default_rng(1).normal(size=(120, 3)) + 30 * np.arange(3).repeat(40)[:, None]
     _, mine = kmeans(rows, 3, np.random.default_rng(0))
     assert [len(set(mine[40 * k : 40 * k + 40])) for k in range(3)] == [1, 1, 1]
     assert len(set(mine)) == 3

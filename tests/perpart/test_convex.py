@@ -5,7 +5,7 @@ import trimesh
 from manifold3d import Manifold, OpType
 
 from perpart import objects
-from perpart.fits.convex import MOST, SPARE, hulls
+from perpart.fits.convex import MOST, hulls
 
 
 def volume(pieces) -> float:
@@ -29,7 +29,7 @@ def test_a_mug_stays_hollow_and_keeps_its_handle():
     pieces = hulls(mesh)
     assert 10 < len(pieces) <= MOST + 8
     assert mesh.volume <= volume(pieces) + 1e-9
-    assert volume(pieces) < mesh.volume + len(pieces) * SPARE
+    assert volume(pieces) < 1.25 * mesh.volume  # walls of 4 mm, thicker by some tenths
     assert volume(pieces) < 0.5 * mesh.convex_hull.volume
 
 

@@ -103,7 +103,7 @@ def test_fewer_grasps_are_called_fewer(trained, capsys):
 
 
 def test_the_full_form_takes_all_there_is_and_has_a_name_of_its_own(trained, capsys):
-    said = printed(trained, capsys, "--full")
+    said = printed(trained, capsys, "--full", "--fits", "0")
     assert "5 grasps of 1 objects, 2048 points and 4 draws each" in said
     assert "checkpoint-valid-full.json" in said
 

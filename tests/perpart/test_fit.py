@@ -15,9 +15,9 @@ import trimesh
 from perpart import export, fit
 from perpart.anatomy import ANGLES, LIMITS
 from perpart.colours import colour
+from perpart.fit import Fitting
 from perpart.fits import aims, solve
 from perpart.fits.solve import Round
-from perpart.fit import Fitting
 from perpart.hand import PARTS
 
 AWAY = np.array([0.5, -0.3, 0.2])  # metres by which the tube's file lies off the origin

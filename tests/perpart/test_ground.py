@@ -5,6 +5,7 @@ import torch
 
 from perpart.fits.ground import BALLS, clear
 from perpart.hands import gaps
+from tests.perpart.fitting import single
 
 
 def test_it_is_the_field_with_a_gradient(toothpaste):
@@ -20,5 +21,5 @@ def test_it_is_the_field_with_a_gradient(toothpaste):
 
 
 def test_balls_are_as_clear_as_the_data_s_filters_say(toothpaste):
-    free = clear(toothpaste.place.ground, toothpaste.hands.posed)
+    free = clear(toothpaste.place.ground, single(toothpaste.hands.posed))
     np.testing.assert_allclose(free, gaps(toothpaste.thing.field, *toothpaste.hands.balls(BALLS)), atol=5e-6)

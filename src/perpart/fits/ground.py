@@ -10,13 +10,15 @@ from torch.nn.functional import grid_sample
 from perpart.hand import Posed
 from perpart.objects.field import Field
 
+TINY = 1e-6
+"""Metres within which the way beyond the grid is rounded off: its slope at none is then zero."""
 BALLS = 6
 """Balls along each cone that are held against the object: 4 to 13 mm apart."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """The grid of a field. Beyond it the distance is that at its border: far enough for whoever asks about touch."""
+    """The grid of a field. Beyond it the distance is that at its border and the way there, as the field has it."""
 
     values: Float[Tensor, "1 1 x y z"]
     low: Float[Tensor, "3"]
@@ -30,9 +32,11 @@ class Ground:
 
     def distance(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
         """Metres to the surface, negative inside, with a gradient."""
-        place = (2 * (points - self.low) / self.size - 1).flip(-1).reshape(1, -1, 1, 1, 3)
+        within = points.maximum(self.low).minimum(self.low + self.size)
+        place = (2 * (within - self.low) / self.size - 1).flip(-1).reshape(1, -1, 1, 1, 3)
         found = grid_sample(self.values, place, padding_mode="border", align_corners=True)
-        return found.reshape(points.shape[:-1])
+        beyond = (points - within).square().sum(-1)
+        return found.reshape(points.shape[:-1]) + (beyond + TINY**2).sqrt() - TINY
 
 
 def clear(ground: Ground, posed: Posed) -> Float[Tensor, "batch cones balls"]:

@@ -22,7 +22,7 @@ RAY = 0.12
 RINGS = 40
 LEVER = 0.02
 """Metres that a normal weighs as much as: what a place cannot tell of a turn, the normal does."""
-PALM = (0.062, 0.0, -0.026)
+PALM = (0.062, 0.0, -0.0134)
 """The middle of the palm's face, in its own frame (m)."""
 
 
