@@ -136,7 +136,7 @@ def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]
     """What was evaluated, how, and with what: enough to do it again."""
     here = unbroken.environment()
     given = {f.name: getattr(wish, f.name) for f in fields(wish) if f.name != "out"}
-    flags = [f"--{k}" if v is True else f"--{k}={v}" for k, v in given.items() if v not in (None, False)]
+    flags = [f"--{k}" if v is True else f"--{k}={v}" for k, v in given.items() if v is not None and v is not False]
     return {
         "what": "figures of a per-part contact model; docs/evaluation.md says what each means",
         "command": shlex.join(["python", "evaluate_per_part.py", *flags]),

@@ -50,7 +50,7 @@ def test_far_hands_are_drawn_nearer(toothpaste, asked):
 
 
 def test_fingers_through_each_other_cost_and_those_of_a_grasp_do_not(toothpaste, asked):
-    assert price(toothpaste, asked, crossed=1.0) < 1
+    assert price(toothpaste, asked, crossed=1.0) < 3  # of two hands: flesh gives way
     bones = torch.from_numpy(hand.MEAN_BONES).float()[None]
     crossed = torch.zeros(1, 21)
     crossed[0, hand.ANGLES.index("index_abduction")] = -0.35
