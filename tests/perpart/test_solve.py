@@ -73,3 +73,10 @@ def test_a_small_turn_is_a_turn():
     torch.testing.assert_close(turn @ turn.mT, torch.eye(3, dtype=torch.float64).expand(2, 3, 3))
     torch.testing.assert_close(turn[0], torch.eye(3, dtype=torch.float64))
     assert turn[1, 1, 0] == pytest.approx(0.03, rel=0.02)
+
+
+def test_joints_are_brought_back_as_the_hand_s_anatomy_says():
+    wild = np.random.default_rng(0).normal(0, 2, (200, 21))
+    angles = torch.from_numpy(wild.astype(np.float32))
+    solve._limit(angles)
+    np.testing.assert_allclose(angles, limited(wild.copy()), atol=1e-6)
