@@ -1,4 +1,4 @@
-"""Hands fitted to known grasps: how near the true hand the fit comes, from whole, blurred and direction-free maps
+"""Hands fitted to known grasps: how near the true hand fits come, from whole and from blurred maps
 
 python -m benchmarks.fit [--objects 34] [--each 8] [--split test] [--data DIR] [--picture FILE]. Objects are an even
 part of the split, grasps an even part of each object's. Fitted hands are of mean size; the true ones are not. A hand's

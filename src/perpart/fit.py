@@ -1,4 +1,4 @@
-"""Fits our hand to drawn contact maps, says what each grasp is worth, and writes hands that other programs open"""
+"""Fits our hand to contact maps, says what each grasp is worth, and writes hands for other programs"""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a fitted hand aims at, as a cost in millimetres: touch what it should and nothing else, stay out, stay sane"""
+"""What a fitted hand aims at, as a cost in mm: touch what it should and nothing else, stay out, stay sane"""
 
 from dataclasses import dataclass
 

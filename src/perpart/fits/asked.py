@@ -1,4 +1,4 @@
-"""What is asked of a hand: contact maps on an object's points, whole, and thinned to the points that say most"""
+"""What is asked of a hand: contact maps, whole, and thinned to the points that say most"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""An object's signed distance as torch sees it: differentiable, for many points at once; or points alone"""
+"""An object's signed distance as torch sees it: differentiable, for many points at once"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What fitted hands are worth: how deep they are in the object, whether they touch, do what was asked, and hold it"""
+"""What fitted hands are worth: how deep they are, whether they touch, do what was asked, and hold"""
 
 from dataclasses import dataclass
 from functools import cached_property

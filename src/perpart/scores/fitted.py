@@ -1,4 +1,4 @@
-"""A tally of grasps: our hand fitted to maps, and judged as a hand; beside it real hands and the training set's maps
+"""A tally of grasps: our hand fitted to draws, to carried and to real maps, and judged as a hand
 
 All fits are from contact alone, for maps that are carried over from another object have no directions.
 """
