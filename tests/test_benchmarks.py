@@ -15,6 +15,7 @@ LINES = {
         r"\| 1 ",
         r"\| a grasp's labels on 2,048 points ",
     ],
+    "fit": [r"\| the true hand ", r"\| fit ", r"\| fit, blurred, no directions "],
     "growth": [r"\| 1 MB ", r"\| 4 MB "],
     "leaves": [r"\| 40 ", r"\| 160 "],
     "loop": [r"\| bare DataLoader loop ", r"\| unbroken ", r"\| 256 "],

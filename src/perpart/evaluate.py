@@ -20,6 +20,7 @@ from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
 from perpart.scores import intervals, record, table
 from perpart.scores.calibration import BINS
+from perpart.scores.fitted import Grasps
 from perpart.scores.forecasts import HALVINGS, Chances, Sets
 from perpart.scores.judged import judged
 from perpart.scores.levels import STEPS, TOUCH
@@ -38,9 +39,10 @@ class Form:
     grasps: int | None
     draws: int
     points: int | None  # None: as many as the model was trained on
+    fits: int  # hands fitted for each object to each kind of maps
 
 
-QUICK, FULL = Form(640, 32, None), Form(None, 128, POOL)
+QUICK, FULL = Form(640, 32, None, 0), Form(None, 128, POOL, 4)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Evaluation:
     """So many draws of the prior for each object instead."""
     points: int | None = None
     """So many points of each object instead."""
+    fits: int | None = None
+    """So many hands fitted to draws, real and nearest maps of each object; by default 4 with --full, or else none."""
     seed: int = 0
     """Decides the draws and the resamplings: the same seed, the same figures."""
     resamplings: int = intervals.DRAWS
@@ -92,7 +96,7 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     facts = {**known(wish, form, state), **seen(source, data, wish.split, state)}
     print(heading(wish, facts), end="\n\n", flush=True)
     training = Training(source, [things.category(thing) for thing in source.objects], form.draws // 2)
-    figures = figured(wish, model, data, training, draws=form.draws)
+    figures = figured(wish, model, data, training, draws=form.draws, fits=form.fits)
     print(table.text(figures))
     folder = Path(wish.out) if wish.out else Path(wish.checkpoint).parent / "evaluation"
     name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}"
@@ -100,10 +104,13 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     return figures
 
 
-def figured(wish: Evaluation, model: Drawing, data: Contacts, training: Training, *, draws: int) -> list[Figure]:
+def figured(
+    wish: Evaluation, model: Drawing, data: Contacts, training: Training, *, draws: int, fits: int = 0
+) -> list[Figure]:
     """All figures of a model on a data set."""
     count, plain = len(np.unique(data.object_of)), training.plain()
-    tallies = [tally(count, plain) for tally in TALLIES]
+    grasps = [Grasps(count, training.source, fits, wish.seed)] if fits else []
+    tallies = [*(tally(count, plain) for tally in TALLIES), *grasps]
     for row, one in enumerate(judged(model, data, training, draws=draws, seed=wish.seed)):
         for tally in tallies:
             tally.add(one, row)
@@ -114,10 +121,11 @@ def figured(wish: Evaluation, model: Drawing, data: Contacts, training: Training
 def formed(wish: Evaluation) -> Form:
     """How much is asked for. Raises Mistake for what nothing can be computed from."""
     base = FULL if wish.full else QUICK
-    form = Form(wish.grasps or base.grasps, wish.draws or base.draws, wish.points or base.points)
+    fits = base.fits if wish.fits is None else wish.fits
+    form = Form(wish.grasps or base.grasps, wish.draws or base.draws, wish.points or base.points, fits)
     for name, least, most in (
-        ("grasps", 1, 10**9), ("draws", 2, 10_000), ("points", 32, 65_000), ("seed", 0, 2**31),
-        ("resamplings", 10, 100_000),
+        ("grasps", 1, 10**9), ("draws", 2, 10_000), ("points", 32, 65_000), ("fits", 0, 1000),
+        ("seed", 0, 2**31), ("resamplings", 10, 100_000),
     ):  # fmt: skip
         value = getattr(wish, name)
         if value is not None and not least <= value <= most:
@@ -129,12 +137,12 @@ def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]
     """What was evaluated, how, and with what: enough to do it again."""
     here = unbroken.environment()
     given = {f.name: getattr(wish, f.name) for f in fields(wish) if f.name != "out"}
-    flags = [f"--{k}" if v is True else f"--{k}={v}" for k, v in given.items() if v not in (None, False)]
+    flags = [f"--{k}" if v is True else f"--{k}={v}" for k, v in given.items() if v is not None and v is not False]
     return {
         "what": "figures of a per-part contact model; docs/evaluation.md says what each means",
         "command": shlex.join(["python", "evaluate_per_part.py", *flags]),
         "checkpoint": {"digest": state["digest"], "epoch": state["epoch"], "name": Path(wish.checkpoint).name},
-        "form": {"draws": form.draws, "seed": wish.seed},
+        "form": {"draws": form.draws, "fits": form.fits, "seed": wish.seed},
         "constants": {
             "touch": TOUCH, "thresholds": list(THRESHOLDS), "steps": STEPS, "bins": BINS, "halvings": HALVINGS,
             "resamplings": wish.resamplings, "parts": list(PARTS),

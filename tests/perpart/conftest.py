@@ -5,6 +5,7 @@ import pytest
 
 from perpart import clouds, hand, objects
 from perpart.data.graspset import GraspSet
+from tests.perpart.fitting import Known, known
 
 THINGS = (("apple", 0), ("mug", 0), ("pen", 0))
 
@@ -34,3 +35,9 @@ def palm_on(point: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> 
     root[:3, :3] = np.stack([across, np.cross(normal, across), normal], axis=1)
     root[:3, 3] = point + 0.02 * normal - 0.07 * across
     return root
+
+
+@pytest.fixture(scope="session")
+def toothpaste() -> Known:
+    """Two shipped grasps of a tube of toothpaste, with their maps on 1,024 points."""
+    return known()

@@ -11,6 +11,7 @@ import unbroken
 from perpart import evaluate
 from perpart.data.dataset import Contacts
 from perpart.data.graspset import save
+from perpart.fits import aims, solve
 from perpart.losses import objective
 from perpart.model import ContactCVAE
 from tests.perpart import own
@@ -73,7 +74,7 @@ def test_the_files_lie_beside_the_checkpoint_and_say_how_to_compute_them_again(t
     said = json.loads((folder / "checkpoint-valid.json").read_text())
     assert said["checkpoint"]["digest"] == unbroken.load(str(trained / "checkpoint.pt"))["digest"]
     assert said["data"]["fingerprint"] == graspset.fingerprint()
-    assert (said["form"], said["data"]["grasps"], said["data"]["points"]) == ({"draws": 4, "seed": 0}, 5, 64)
+    assert (said["form"], said["data"]["grasps"], said["data"]["points"]) == ({"draws": 4, "fits": 0, "seed": 0}, 5, 64)
     assert said["versions"]["torch"] == torch.__version__
     before = (folder / "checkpoint-valid.csv").read_bytes()
     evaluate.main(shlex.split(said["command"])[2:])
@@ -104,9 +105,22 @@ def test_fewer_grasps_are_called_fewer(trained, capsys):
 
 
 def test_the_full_form_takes_all_there_is_and_has_a_name_of_its_own(trained, capsys):
-    said = printed(trained, capsys, "--full")
+    said = printed(trained, capsys, "--full", "--fits", "0")
     assert "5 grasps of 1 objects, 2048 points and 4 draws each" in said
     assert "checkpoint-valid-full.json" in said
+
+
+def test_hands_are_fitted_when_asked_for_and_the_record_says_so(trained, capsys, monkeypatch, tmp_path):
+    quickly = aims.Weights()
+    monkeypatch.setattr(solve, "ROUNDS", (solve.Round(2, 64, 3, 1.0, quickly), solve.Round(1, 64, 3, 0.5, quickly)))
+    said = printed(trained, capsys, "--fits", "1", "--out", str(tmp_path))
+    begins = [line.split("  ")[0] for line in said.splitlines()]
+    assert {"grasps, per object", "draws", "nearest", "real maps *", "real hands *"} <= set(begins)
+    record = json.loads((tmp_path / "checkpoint-valid.json").read_text())
+    assert record["form"]["fits"] == 1
+    assert "--fits=1" in record["command"]
+    assert "grasps, per object" not in printed(trained, capsys, "--full", "--fits", "0", "--out", str(tmp_path))
+    assert "--fits=0" in json.loads((tmp_path / "checkpoint-valid-full.json").read_text())["command"]
 
 
 def test_contact_maps_of_ones_own_are_evaluated_and_their_directions_are_unknown(trained, capsys, tmp_path):

@@ -39,15 +39,14 @@ class Shelf:
         return number(found.value, digits) + ("" if np.isnan(found.low) else f" [{low}, {high}]")
 
 
-TABLES = ("touch", "direction", "chance of contact", "chance of touch", "sets")
+TABLES = ("touch", "direction", "chance of contact", "chance of touch", "sets", "grasps")
 
 
 def text(figures: Sequence[Figure]) -> str:
     """All tables."""
     shelf = Shelf(figures)
-    return "\n\n".join(
-        [touch(shelf), parts(shelf), chances(shelf), reliability(shelf), likeness(shelf), latent(shelf), NOTES]
-    )
+    told = [touch(shelf), parts(shelf), chances(shelf), reliability(shelf), likeness(shelf), latent(shelf)]
+    return "\n\n".join([*told, *([grasps(shelf)] if shelf.guesses["grasps"] else []), NOTES])
 
 
 def touch(shelf: Shelf) -> str:
@@ -124,6 +123,29 @@ def likeness(shelf: Shelf) -> str:
         ]
         for name in shelf.guesses["sets"]
     ])  # fmt: skip
+
+
+def grasps(shelf: Shelf) -> str:
+    """Hands fitted to maps, judged as hands."""
+    head = ["grasps, per object", "depth mm", "volume cm³", "contact %", "shift mm", "holds %", "F1", "entropy",
+            "cluster", "hands"]  # fmt: skip
+    return lines(head, [
+        [
+            name, scaled(shelf, name, "depth", 1e3, 1), scaled(shelf, name, "volume", 1e6, 2),
+            scaled(shelf, name, "touches", 100, 0), scaled(shelf, name, "shift", 1e3, 1),
+            scaled(shelf, name, "holds", 100, 0), shelf.sure("grasps", name, "f1", digits=2),
+            *(shelf.value("grasps", name, measure, digits=2) for measure in ("entropy", "cluster size")),
+            shelf.value("grasps", name, "hands", digits=0),
+        ]
+        for name in shelf.guesses["grasps"]
+    ])  # fmt: skip
+
+
+def scaled(shelf: Shelf, name: str, measure: str, scale: float, digits: int) -> str:
+    """A figure of grasps in its unit, with its interval."""
+    found = shelf.of["grasps", name, measure, None, ALL]
+    value, low, high = (number(scale * figure, digits) for figure in (found.value, found.low, found.high))
+    return value if np.isnan(found.low) else f"{value} [{low}, {high}]"
 
 
 def latent(shelf: Shelf) -> str:

@@ -1,0 +1,184 @@
+"""Fits our hand to contact maps, says what each grasp is worth, and writes hands for other programs"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tyro
+from scipy.spatial import KDTree
+
+from perpart import clouds
+from perpart.errors import Mistake, told
+from perpart.fits import aims, files, picture, solve
+from perpart.fits.asked import Maps
+from perpart.fits.trials import DENSITY, NEAR, TOUCH, Place, Worth, own
+from perpart.grasps.filters import VOXEL
+from perpart.hands import Hands
+from perpart.scores.table import lines
+
+OFF = 0.003
+"""Metres that half of the maps' points may be off the object: else it is another one, or in another unit."""
+UNITS = {"depth": 1e3, "volume": 1e6, "shift": 1e3, "turn": 180 / np.pi}
+HEAD = ("hand", "F1", "depth mm", "volume cm³", "touches", "shift mm", "turn °", "holds", "cost mm")
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Fit a hand to every contact map of a folder, judge it, and write hands as .obj, .glb and numbers.
+
+    Three examples:
+
+    python fit_per_part.py --maps maps --object mug.ply --out hands
+
+    python fit_per_part.py --maps maps --object mug.stl --unit mm --mass 0.35 --out hands
+
+    python fit_per_part.py --maps maps --object scan.npy --n 2 --out hands
+    """
+
+    maps: str
+    """The folder that sample_per_part.py wrote."""
+    object: str
+    """The object that the maps were drawn for. On a watertight mesh hands are kept out of it, and penetration and
+    physics are told; on an open mesh or a point cloud hands are kept off its points only."""
+    out: str
+    """The folder to write to; files of an earlier fit there are replaced."""
+    n: int | None = None
+    """How many of the maps, the first ones; by default all."""
+    seed: int = 0
+    """Decides where fits start: the same seed, the same hands."""
+    unit: Literal["m", "cm", "mm"] | None = None
+    """The unit of the object's file; by default inferred from its size, and said."""
+    mass: float | None = None
+    """The object's kilograms; by default its volume at 400 kg/m³."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line: `python fit_per_part.py --maps maps --object mug.ply --out hands`."""
+    with told():
+        fit(tyro.cli(Fitting, args=arguments))
+
+
+def fit(wish: Fitting) -> Worth:
+    """Fits, judges, writes and says what it did. Raises Mistake."""
+    maps, meta = _asked(wish)
+    cloud = clouds.read(wish.object, wish.unit)
+    print(cloud.said)
+    place, centre = _place(cloud, wish.mass)
+    centred = Maps(np.concatenate([maps.cloud[:, :3] - centre, maps.cloud[:, 3:]], 1), *_rest(maps))
+    _same(wish, centred, place, cloud.points[:, :3] - centre)
+    began = time.perf_counter()
+    fits = solve.fitted(centred, place.ground, wish.seed)
+    seconds = (time.perf_counter() - began) / len(maps)
+    worth = place.worth(Hands.of(fits.angles, fits.root, fits.bones), centred)
+    back = fits.root.copy()
+    back[:, :3, 3] += centre
+    hands = Hands.of(fits.angles, back, fits.bones)
+    print(table(worth, fits.cost))
+    print(f"{seconds:.2f} s a grasp to fit, on one core")
+    written = files.write(Path(wish.out), hands, fits, _record(wish, meta, cloud.unit, place, _rows(worth, fits.cost)))
+    if cloud.mesh is not None:
+        written.append(picture.draw(Path(wish.out) / files.SHEET, cloud.mesh, hands, worth))
+    print(f"wrote {len(written)} files to {wish.out}")
+    return worth
+
+
+def table(worth: Worth, cost: np.ndarray) -> str:
+    """A line for each hand, and for all of them: the median, of yes and no the share."""
+    figures = {name: values * UNITS.get(name, 1.0) for name, values in asdict(worth).items()}
+    rows = [_row(f"{i:03d}", {k: v[i] for k, v in figures.items()}, cost[i], share=False) for i in range(len(cost))]
+    every = {k: np.mean(v) if k in ("touches", "holds") else np.median(v) for k, v in figures.items()}
+    return lines(HEAD, [*rows, _row("all", every, float(np.median(cost)), share=True)])
+
+
+def _row(name: str, figures: dict[str, Any], cost: float, *, share: bool) -> list[str]:
+    def number(key: str, digits: int) -> str:
+        return "–" if np.isnan(figures[key]) else f"{figures[key]:.{digits}f}"
+
+    def yes(key: str) -> str:
+        if np.isnan(figures[key]):
+            return "–"
+        return f"{100 * figures[key]:.0f} %" if share else ("no", "yes")[int(figures[key])]
+
+    return [
+        name, number("f1", 2), number("depth", 1), number("volume", 2), yes("touches"), number("shift", 1),
+        number("turn", 1), yes("holds"), f"{cost:.2f}",
+    ]  # fmt: skip
+
+
+def _asked(wish: Fitting) -> tuple[Maps, dict[str, Any]]:
+    if not wish.out:
+        raise Mistake("--out is empty: name a folder to write to")
+    if not 0 <= wish.seed < 2**31:
+        raise Mistake(f"--seed {wish.seed}: at least 0, less than {2**31}")
+    if wish.mass is not None and not 0.001 <= wish.mass <= 50:
+        raise Mistake(f"--mass {wish.mass}: kilograms, at least 0.001, at most 50")
+    maps, meta = files.read(wish.maps)
+    if wish.n is not None and not 1 <= wish.n <= len(maps):
+        raise Mistake(f"--n {wish.n}: {wish.maps} holds {len(maps)} maps, so at least 1, at most {len(maps)}")
+    return Maps(maps.cloud, *(array[: wish.n] for array in _rest(maps))), meta
+
+
+def _rest(maps: Maps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    assert maps.part is not None  # noqa: S101 (a folder has them)
+    assert maps.direction is not None  # noqa: S101
+    return maps.contact, maps.part, maps.direction
+
+
+def _place(cloud: clouds.Cloud, mass: float | None) -> tuple[Place, np.ndarray]:
+    """The object, centred, and where its centre was; said where it has no inside."""
+    bounds = cloud.points[:, :3] if cloud.mesh is None else cloud.mesh.bounds
+    centre = (bounds.min(axis=0) + bounds.max(axis=0)) / 2
+    if cloud.mesh is None or not cloud.mesh.is_watertight:
+        kind = "a point cloud" if cloud.mesh is None else "an open mesh"
+        print(f"{kind} has no inside: penetration and physics are not told, and hands are kept off its points only")
+        return Place(None), centre
+    return Place(own(cloud.mesh, mass)), centre
+
+
+def _same(wish: Fitting, maps: Maps, place: Place, points: np.ndarray) -> None:
+    """Raises Mistake where the maps are not of this object."""
+    if place.far is not None:
+        off = float(np.median(abs(place.far.distance(maps.cloud[:, :3])[0])))
+    else:
+        off = float(np.median(KDTree(points).query(maps.cloud[:, :3])[0]))
+    if off > OFF:
+        raise Mistake(
+            f"{wish.maps}: its points lie {1000 * off:.0f} mm off {wish.object}; give the object that was sampled, "
+            "and its unit"
+        )
+
+
+def _rows(worth: Worth, cost: np.ndarray) -> list[dict[str, Any]]:
+    """The figures hand by hand; None for what is not known."""
+    figures = {**asdict(worth), "cost": cost}
+    return [
+        {name: None if np.isnan(values[i]) else round(float(values[i]), 9) for name, values in figures.items()}
+        for i in range(len(cost))
+    ]
+
+
+def _record(wish: Fitting, meta: dict[str, Any], unit: str, place: Place, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was fitted to what, how, and what came of it: nothing in it changes from run to run."""
+    return {
+        "what": "our hand fitted to contact maps; docs/fit.md says what each figure means",
+        "unit": "m; angles in radians; root is the palm's frame in the frame and place of the object's file",
+        "maps": {key: meta.get(key) for key in ("object", "seed", "checkpoint_digest", "epoch")},
+        "object": Path(wish.object).name,
+        "object_unit": unit,
+        "mass_kg": round(place.thing.mass, 6) if place.thing else None,
+        "seed": wish.seed,
+        "figures": {
+            "depth": "m", "volume": f"m³, voxels of {VOXEL} m", "touches": f"a part within {NEAR} m",
+            "shift": "m", "turn": "rad", "holds": "never lost", "f1": f"of touch, contact of at least {TOUCH}",
+            "cost": "mm, as the fit weighs its aims",
+        },
+        "hands": rows,
+        "constants": {
+            "rounds": [asdict(turn) for turn in solve.ROUNDS], "density_kg_m3": DENSITY, "pressed_m": aims.PRESSED,
+        },
+        "versions": {name: version(name) for name in ("torch", "numpy", "scipy", "mujoco", "trimesh", "manifold3d")},
+    }  # fmt: skip

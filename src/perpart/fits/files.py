@@ -1,0 +1,119 @@
+"""Maps read from the folder that sampling wrote; hands written for other programs: OBJ, GLB, numpy"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from trimesh.exchange.gltf import export_glb
+from trimesh.visual.material import PBRMaterial
+from trimesh.visual.texture import TextureVisuals
+
+from perpart import hand
+from perpart.colours import colour
+from perpart.errors import Mistake
+from perpart.export import META
+from perpart.fits.asked import Maps
+from perpart.fits.solve import Fits
+from perpart.hand import ANGLES, BONES, PARTS
+from perpart.hands import Hands
+
+RECORD, SHEET = "fit.json", "fits.png"
+
+
+def read(folder: str | Path) -> tuple[Maps, dict[str, Any]]:
+    """The maps of a folder, in metres in the place of the object's file, and its meta.json.
+
+    Raises Mistake for a folder that is not one of maps, or whose arrays do not belong together.
+    """
+    folder = Path(folder)
+    try:
+        meta = json.loads((folder / META).read_text())
+        arrays = [_array(folder / f"{name}.npy") for name in ("points", "contact_maps", "part_map", "uv_map")]
+    except FileNotFoundError as error:
+        name = Path(str(error.filename)).name
+        raise Mistake(f"{folder}: holds no {name}; give a folder that sample_per_part.py wrote") from error
+    except (OSError, ValueError) as error:
+        raise Mistake(f"{folder}: cannot be read ({' '.join(str(error).split())[:120]}); sample it again") from error
+    if not isinstance(meta, dict) or meta.get("parts") != list(PARTS):
+        raise Mistake(f"{folder / META}: names other parts than this hand's; sample it again")
+    points, contact, part, direction = arrays
+    n, count = contact.shape[0] if contact.ndim else 0, points.shape[0] if points.ndim else 0
+    _fits(folder, "points", points, (count, 6))
+    _fits(folder, "contact_maps", contact, (n, count, len(PARTS)))
+    _fits(folder, "part_map", part, (n, count))
+    _fits(folder, "uv_map", direction, (n, count, 3))
+    if contact.min() < 0 or contact.max() > 1 or part.min() < 0 or part.max() >= len(PARTS):
+        raise Mistake(f"{folder}: contact is not within 0 and 1, or parts not within 0 and 15; sample it again")
+    return Maps(points, contact, part, direction), meta
+
+
+def write(folder: Path, hands: Hands, fits: Fits, record: dict[str, Any]) -> list[Path]:
+    """Write all hands, their numbers and the record, and give the paths. Raises Mistake where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder)
+        files = [path for i in range(len(hands)) for path in _hand(folder, f"hand_{i:03d}", hands.posed[i : i + 1])]
+        files.append(folder / "hands.npz")
+        np.savez(files[-1], angles=hands.angles, root=hands.root, bones=hands.bones, cost=fits.cost,
+                 angle_names=ANGLES, bone_names=BONES, part_names=PARTS)  # fmt: skip
+        record = {**record, "files": [path.name for path in files]}
+        (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    except OSError as error:
+        raise Mistake(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
+    return [*files, folder / RECORD]
+
+
+def _array(path: Path) -> np.ndarray:
+    return np.load(path, allow_pickle=False)
+
+
+def _fits(folder: Path, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape or not array.size:
+        raise Mistake(f"{folder / name}.npy: has the shape {array.shape}, which the others do not fit; sample it again")
+    if not np.isfinite(array).all():
+        raise Mistake(f"{folder / name}.npy: holds values that are not finite; sample it again")
+
+
+def _hand(folder: Path, name: str, posed: hand.Posed) -> list[Path]:
+    """One hand twice: as OBJ with its materials, and as GLB; a mesh and a material for each part, named by it."""
+    meshes = hand.meshes(posed)
+    obj, mtl, glb = (folder / f"{name}.{suffix}" for suffix in ("obj", "mtl", "glb"))
+    mtl.write_text("".join(f"newmtl {part}\nKd {_numbers(colour(part))}\n" for part in PARTS))
+    obj.write_text("\n".join([f"# metres; one group per part\nmtllib {mtl.name}", *_groups(meshes), ""]))
+    scene = trimesh.Scene()
+    for part, mesh in zip(PARTS, meshes, strict=True):
+        paint = PBRMaterial(name=part, baseColorFactor=[*colour(part), 1.0], metallicFactor=0.0, roughnessFactor=0.7)
+        mesh.visual = TextureVisuals(material=paint)
+        scene.add_geometry(mesh, node_name=part, geom_name=part)
+    glb.write_bytes(export_glb(scene))
+    return [obj, mtl, glb]
+
+
+def _groups(meshes: Sequence[trimesh.Trimesh]) -> list[str]:
+    lines, first = [], 1
+    for part, mesh in zip(PARTS, meshes, strict=True):
+        lines += [f"g {part}", f"usemtl {part}"]
+        lines += [f"v {_numbers(vertex)}" for vertex in mesh.vertices]
+        lines += ["f {} {} {}".format(*(face + first)) for face in mesh.faces]
+        first += len(mesh.vertices)
+    return lines
+
+
+def _numbers(values: Sequence[float] | np.ndarray) -> str:
+    return " ".join(f"{value:.6f}" for value in values)
+
+
+def _clear(folder: Path) -> None:
+    """Remove the files that an earlier fit lists: three hands must not lie beside five older ones."""
+    if not (folder / RECORD).is_file():
+        return
+    try:
+        names = json.loads((folder / RECORD).read_text())["files"]
+        old = [folder / name for name in names if Path(name).name == name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Mistake(f"{folder / RECORD}: is not the record of an earlier fit; give another --out") from error
+    for path in [*old, folder / SHEET]:
+        path.unlink(missing_ok=True)
