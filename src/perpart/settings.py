@@ -152,9 +152,12 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
 def _recorded(recorded: dict[str, Any], where: str) -> Settings:
     known = {f.name for f in fields(Settings)} - set(ONCE)
     if missing := known - recorded.keys() - {*FREE, *YOUNG}:  # which may be younger than the run
-        raise Mistake(f"{where} is of another program's run: it records no {', '.join(sorted(missing))}")
-    legs = tuple((a, b) for a, b in recorded["legs"])  # JSON knows lists only
-    return replace(Settings(), **{**{name: recorded[name] for name in known & recorded.keys()}, "legs": legs})
+        absent = ", ".join(sorted(missing))
+        raise Mistake(f"{where} is of another program's run, or another version's: it records no {absent}")
+    told = {name: recorded[name] for name in known & recorded.keys()}
+    # JSON knows lists only.
+    told |= {"legs": tuple((a, b) for a, b in recorded["legs"]), "radii": tuple(recorded["radii"])}
+    return replace(Settings(), **told)
 
 
 def _cli(arguments: Sequence[str] | None, default: Settings) -> Settings:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import unbroken
-from perpart import evaluate
+from perpart import evaluate, forms
 from perpart.data.dataset import Contacts
 from perpart.data.graspset import save
 from perpart.fits import aims, solve
