@@ -7,7 +7,7 @@ import sys
 import pytest
 
 LINES = {
-    "ablations": [r"\| ours ", r"\| BatchNorm "],
+    "ablations": [r"\| ours "],
     "drift": [r"\| sums alone \| +2, virtual ranks 4 \| +0 \| +0 \|"],  # not a bit
     "draw": [
         r"\| a step, balls found in it ",

@@ -29,6 +29,8 @@ class ThreeStages(Drawing):
     Draws are of a standard normal: `prior` is taken for the sake of the other form's settings, and left aside.
     """
 
+    decoder: "Stages"  # pyright: ignore[reportIncompatibleVariableOverride]
+
     def __init__(
         self,
         width: int = 32,
@@ -100,12 +102,12 @@ class Stages(nn.Module):
         self.sizes = sizes
         self.each = nn.ModuleDict(
             {
-                name: Stage(2 * width + 6, size + 4 * width, before, tells, 4 * width)
+                name: Stage(
+                    2 * width + 6, size + 4 * width, before, tells, 4 * width, start=RARE if name == "one" else None
+                )
                 for (name, tells), before, size in zip(STAGES.items(), (0, 1, PARTS), sizes, strict=True)
             }
         )
-        with torch.no_grad():
-            self.each["one"].leave.bias.fill_(RARE)
 
     def ask(
         self, shape: Shape, points: Float[Tensor, "batch points 3"], normals: Float[Tensor, "batch points 3"]
@@ -149,14 +151,16 @@ class Stages(nn.Module):
 
 
 class Stage(nn.Module):
-    """One decoder: latent and object as a bias, then two layers for every point."""
+    """One decoder: latent and object as a bias, then two layers for every point; `start` is what it says at first."""
 
-    def __init__(self, query: int, code: int, before: int, tells: int, hidden: int):
+    def __init__(self, query: int, code: int, before: int, tells: int, hidden: int, *, start: float | None):
         super().__init__()
         self.code = nn.Linear(code, hidden)
         self.enter = nn.Linear(query + before, hidden)
         self.inner = nn.Sequential(perceptron(hidden, hidden), perceptron(hidden, hidden // 2))
         self.leave = nn.Linear(hidden // 2, tells)
+        if start is not None:
+            nn.init.constant_(self.leave.bias, start)
 
     def forward(self, code: Tensor, query: Tensor, before: Tensor | None) -> Tensor:
         rows = query if before is None else torch.cat([query, before], dim=-1)

@@ -27,6 +27,7 @@ from perpart.scores.levels import STEPS, TOUCH
 from perpart.scores.tallies import THRESHOLDS, Directions, Figure, Latents, Tally, Touching
 from perpart.scores.training import Training
 from perpart.settings import usable_device
+from perpart.ship import MODEL
 
 TALLIES: tuple[type[Tally], ...] = (Touching, Directions, Latents, Chances, Sets)
 """What is told of the judged objects, one after the other."""
@@ -49,8 +50,8 @@ QUICK, FULL = Form(640, 32, None, 0), Form(None, 128, POOL, 4)
 class Evaluation:
     """Evaluate a checkpoint on objects it was not trained on: tables on the terminal, and as JSON and CSV."""
 
-    checkpoint: str
-    """The state to evaluate: checkpoint.pt or any snapshot of a run."""
+    checkpoint: str = MODEL
+    """The state to evaluate: best.pt or any other of a run; by default the model that ships with the package."""
     data: str | None = None
     """A folder of grasps, as training takes it; by default the set that ships with the package."""
     split: Literal["valid", "test"] = "valid"
@@ -73,7 +74,8 @@ class Evaluation:
     device: str = "cpu"
     """Where the model runs: cpu, cuda or cuda:N."""
     out: str | None = None
-    """The folder for the figures as JSON and CSV; by default the folder `evaluation` beside the checkpoint."""
+    """The folder for the figures as JSON and CSV; by default `evaluation` beside the checkpoint, or here for the model
+    that ships."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,7 +100,8 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     training = Training(source, [things.category(thing) for thing in source.objects], form.draws // 2)
     figures = figured(wish, model, data, training, draws=form.draws, fits=form.fits)
     print(table.text(figures))
-    folder = Path(wish.out) if wish.out else Path(wish.checkpoint).parent / "evaluation"
+    beside = Path() if wish.checkpoint == MODEL else Path(wish.checkpoint).parent
+    folder = Path(wish.out) if wish.out else beside / "evaluation"
     name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}"
     print("wrote " + " and ".join(str(path) for path in record.write(folder, name, facts, figures)))
     return figures
@@ -137,6 +140,8 @@ def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]
     """What was evaluated, how, and with what: enough to do it again."""
     here = unbroken.environment()
     given = {f.name: getattr(wish, f.name) for f in fields(wish) if f.name != "out"}
+    if wish.checkpoint == MODEL:  # whose place is another one on every machine
+        del given["checkpoint"]
     flags = [f"--{k}" if v is True else f"--{k}={v}" for k, v in given.items() if v is not None and v is not False]
     return {
         "what": "figures of a per-part contact model; docs/evaluation.md says what each means",

@@ -21,8 +21,8 @@ PRICES = {"ours": (losses.KL_WEIGHT, 0.3), "contactgen": (contactgen.KL_WEIGHT, 
 
 
 def built(settings: Mapping[str, Any]) -> Drawing:
-    """A new model as these settings ask for it."""
-    return FORMS[settings["form"]](**{name: settings[name] for name in SHAPE})
+    """A new model as these settings ask for it; those of a time before there was a choice of form name none."""
+    return FORMS[settings.get("form", "sixteen")](**{name: settings[name] for name in SHAPE})
 
 
 def restored(state: Mapping[str, Any], path: str) -> Drawing:

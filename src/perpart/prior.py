@@ -47,8 +47,8 @@ class Prior(nn.Module):
         places are drawn with torch's global generator in training, and are always the same in evaluation."""
         goal, whole = latent.repeat(LOOKS, 1), whole.repeat(LOOKS, 1)
         generator = None if self.training else torch.Generator(goal.device).manual_seed(0)
-        noise = torch.randn(goal.shape, generator=generator, device=goal.device)
-        time = torch.rand((len(goal), 1), generator=generator, device=goal.device)
+        noise = torch.randn(goal.shape, generator=generator, device=goal.device, dtype=goal.dtype)
+        time = torch.rand((len(goal), 1), generator=generator, device=goal.device, dtype=goal.dtype)
         return (self(noise.lerp(goal, time), time, whole) - (goal - noise)).square().mean()
 
     def carry(

@@ -14,18 +14,20 @@ from perpart import clouds, export, forms
 from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
 from perpart.settings import usable_device
+from perpart.ship import MODEL
 
 
 @dataclass(frozen=True)
 class Sampling:
     """Draw which part of a hand touches where on an object, and write maps, coloured point clouds and a picture."""
 
-    checkpoint: str
-    """A state that train_per_part.py wrote: checkpoint.pt, or a snapshot such as checkpoints/E1000_net.pt."""
     object: tuple[str, ...]
     """The objects: meshes (.ply .obj .stl .glb .off) or point clouds (.ply .npy .xyz), with z up."""
     out: str
     """The folder to write to, of several objects a folder in it for each; files of an earlier sampling are replaced."""
+    checkpoint: str = MODEL
+    """A state that train_per_part.py wrote: best.pt, or a snapshot such as checkpoints/E1000_net.pt; by default the
+    model that ships with the package."""
     n: int = 8
     """How many samples to draw."""
     temperature: float = 1.0
@@ -43,7 +45,7 @@ class Sampling:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line: `python sample_per_part.py --checkpoint exp/checkpoint.pt --object mug.ply --out DIR`."""
+    """The command line: `python sample_per_part.py --object mug.ply --out DIR`."""
     with told(unbroken.Error):
         sample(tyro.cli(Sampling, args=arguments))
 

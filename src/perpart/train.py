@@ -87,7 +87,8 @@ def own(device: torch.device, run: unbroken.Run) -> torch.device:
 
 def kl_weight(settings: Settings, progress: float) -> float:
     """The price of a nat: rises to its full height over the warm-up, so that the latent is used before it costs."""
-    return settings.kl_weight * min(1.0, progress / settings.kl_warmup) if settings.kl_warmup else settings.kl_weight
+    price = forms.PRICES[settings.loss][0] if settings.kl_weight is None else settings.kl_weight
+    return price * min(1.0, progress / settings.kl_warmup) if settings.kl_warmup else price
 
 
 def ahead(progress: float, settings: Settings, scheduler: Schedule) -> list[str]:

@@ -55,7 +55,7 @@ def folder(tmp_path_factory) -> Path:
 
 def sampling(place: Path, out: str, **changes) -> Sampling:
     asked = {"n": 3, "points": 500, "seed": 5, "device": "cpu"} | changes
-    return Sampling(str(place / "checkpoint.pt"), (str(place / "mug.ply"),), str(place / out), **asked)
+    return Sampling((str(place / "mug.ply"),), str(place / out), str(place / "checkpoint.pt"), **asked)
 
 
 def noise(n: int, seed: int) -> torch.Tensor:
@@ -208,7 +208,7 @@ def test_at_temperature_0_all_samples_are_the_same(folder):
 def test_a_point_cloud_without_a_mesh_can_be_sampled_on(folder):
     surface = clouds.surface(build("mug", 0).mesh, 700, np.random.default_rng(0))
     np.save(folder / "cloud.npy", surface)
-    asked = Sampling(str(folder / "checkpoint.pt"), (str(folder / "cloud.npy"),), str(folder / "c"), n=1, device="cpu")
+    asked = Sampling((str(folder / "cloud.npy"),), str(folder / "c"), str(folder / "checkpoint.pt"), n=1, device="cpu")
     sample(asked)
     assert np.load(folder / "c/contact_maps.npy").shape == (1, 2048, 16)
     assert matplotlib.image.imread(folder / "c/sheet.png").size

@@ -1,0 +1,56 @@
+"""A trained model to ship: a state without what only training needs, small enough for a package
+
+python -m perpart.ship --checkpoint ./exp_per_part/best.pt --out model.pt
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import tyro
+
+import unbroken
+from perpart import forms
+from perpart.errors import Mistake, told
+from unbroken import checkpoint
+
+MODEL = str(resources.files("perpart") / "shipped" / "model.pt")
+"""The model that ships with the package; docs/model.md says how it was trained and what it can do."""
+TRAINING = ("optimizer", "scheduler", "parameters", "means")
+"""What only the next step of training needs."""
+
+
+@dataclass(frozen=True)
+class Shipping:
+    """Write the model of a state alone: as a state like any other, to draw from and to begin from, but not to go on."""
+
+    checkpoint: str
+    """A state of a run: best.pt, checkpoint.pt or a snapshot."""
+    out: str
+    """The file to write; one that is there is replaced."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    with told(unbroken.Error):
+        ship(tyro.cli(Shipping, args=arguments))
+
+
+def ship(wish: Shipping) -> None:
+    """Writes the file, and says what is in it. Raises Mistake and what reading the checkpoint raises."""
+    state = unbroken.load(wish.checkpoint)
+    forms.restored(state, wish.checkpoint)  # nothing that no one can draw from
+    lean = {name: {} if name in TRAINING else value for name, value in state.items()}
+    beside = Path(wish.out).with_name(Path(wish.out).name + ".new")
+    try:
+        checkpoint.write(lean, str(beside))
+        beside.replace(wish.out)
+    except OSError as error:
+        raise Mistake(f"{wish.out}: cannot be written ({error.strerror}); give another --out") from error
+    megabytes, digest = Path(wish.out).stat().st_size / 1e6, unbroken.load(wish.out)["digest"]
+    print(f"wrote {wish.out}: epoch {state['epoch']}, {megabytes:.1f} MB, digest {digest[:12]}")
+
+
+if __name__ == "__main__":
+    main()
