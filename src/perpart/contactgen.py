@@ -2,8 +2,9 @@
 
 With w = 1 + 5 c, c the largest contact at a point: mean |w (c - guess)|, half of the mean of w times the part's
 cross-entropy, the mean of w times the direction's angle, and for each latent sqrt(1 + KL^2) - 1 at a price that rises
-over the whole run to 0.05. All means go over all points, touched or not. A form with sixteen channels is held to the
-same L1, channel by channel, each with its own w, summed over the channels. What a prior learns beside it is added.
+over the whole run to 0.05. Means go over all points, touched or not; that of the direction over those where it is
+known, in our data the half of the points that are touched at all. A form with sixteen channels is held to the same L1,
+channel by channel, each with its own w, summed over the channels. What a prior learns beside it is added.
 """
 
 from typing import Any

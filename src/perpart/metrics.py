@@ -48,7 +48,10 @@ def evaluate(
         for batch in batches(dataset, device, batch_size):
             outputs = model(batch)
             known = known or bool(batch["direction"].any())
-            add_up(tally, objective(outputs, batch, losses.KL_WEIGHT), len(batch["points"]))
+            # A loss may weigh its angles as it likes: what is told in degrees is one measure for all.
+            angle = losses.direction(outputs["direction"], batch["direction"], batch["contact"])
+            terms = objective(outputs, batch, losses.KL_WEIGHT)
+            add_up(tally, terms | {"degrees": angle.double().rad2deg()}, len(batch["points"]))
             rebuilt.add(outputs["contact"].sigmoid().cpu(), batch["contact"].cpu())
             logits, contact = (maps["contact"].cpu().numpy() for maps in (outputs, batch))
             expected.add(logits, contact)
@@ -58,8 +61,8 @@ def evaluate(
     if calibrate:
         model.chances.fit(expected, touch)
     figures = {key: float(total) / len(dataset) for key, total in tally.items()}
-    if known:
-        figures["degrees"] = float(np.degrees(figures["direction"]))
+    if not known:
+        del figures["degrees"]
     f1, iou, mae = (float(scores[0, -1]) for scores in (rebuilt.f1(), rebuilt.iou(), rebuilt.mae()))
     figures |= {"f1": f1, "iou": iou, "mae": mae, "f1_prior": float(imagined.f1()[0, -1])}
     figures["active"] = float(losses.active(torch.cat(mu)))

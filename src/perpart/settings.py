@@ -199,6 +199,8 @@ def _usable(settings: Settings) -> Settings:
     for name in ("n_epochs", "batch_size", "width", "latents", "snapshot_every", "log_every"):
         if getattr(settings, name) < 1:
             raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 1")
+    if settings.form == "contactgen" and settings.latents < 3:
+        raise Mistake(f"--latents {settings.latents} with --form contactgen: at least 3, one a stage")
     for name in ("seed", "num_workers", "virtual_ranks", "lr_end", "weight_decay", "kl_weight", "kl_warmup"):
         if getattr(settings, name) < 0:
             raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 0")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from perpart import forms
 from perpart.metrics import DRAWS, evaluate, imagine, score
 from perpart.model import ContactCVAE
 from perpart.scores.distance import apart
@@ -58,6 +59,13 @@ def test_evaluation_reports_finite_numbers_under_their_names():
     terms = {"loss", "contact", "dice", "part", "direction", "kl", "flow"}
     assert set(figures) == terms | {"degrees", "f1", "iou", "mae", "f1_prior", "active", "prior", "score"}
     assert all(np.isfinite(value) for value in figures.values())
+
+
+def test_degrees_are_degrees_whatever_is_minimised():
+    torch.default_generator.manual_seed(0)
+    model = ContactCVAE(8, 64)
+    told = [evaluate(model, Sketches(), "cpu", objective)["degrees"] for objective in forms.LOSSES.values()]
+    assert told[0] == told[1] < 180.0
 
 
 def test_where_no_direction_is_known_no_degrees_are_told():

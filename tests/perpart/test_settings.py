@@ -75,6 +75,7 @@ def test_a_number_that_nothing_can_be_done_with_is_refused(option: str, tmp_path
         (["--kl-weight", "inf"], "--kl-weight inf: a finite number"),
         (["--points", "5"], "--points 5: at least 32"),
         (["--lr", "0"], "more than 0"),
+        (["--form", "contactgen", "--latents", "2"], "--latents 2 with --form contactgen: at least 3, one a stage"),
     ],
 )
 def test_a_number_that_would_fail_later_is_refused_at_once(options: list[str], message: str, tmp_path: Path) -> None:
