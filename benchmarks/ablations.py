@@ -26,8 +26,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "BatchNorm": ("--norm", "batch"),
     "prior: standard normal": ("--prior", "normal"),
     "the ancestor's losses": ("--loss", "contactgen"),
-    "one channel and a part map": ("--form", "contactgen"),
-    "the ancestor's form and losses": ("--form", "contactgen", "--loss", "contactgen"),
+    "one channel and a part map, normal": ("--form", "contactgen", "--prior", "normal"),
+    "the ancestor's form and losses, normal": ("--form", "contactgen", "--loss", "contactgen", "--prior", "normal"),
 }
 """What each variant changes."""
 JUDGED = ("--split=test", "--grasps=320", "--points=512", "--resamplings=100")

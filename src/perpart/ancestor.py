@@ -29,8 +29,6 @@ class ThreeStages(Drawing):
     Draws are of a standard normal: `prior` is taken for the sake of the other form's settings, and left aside.
     """
 
-    decoder: "Stages"  # pyright: ignore[reportIncompatibleVariableOverride]
-
     def __init__(
         self,
         width: int = 32,
@@ -48,7 +46,7 @@ class ThreeStages(Drawing):
         self.posteriors = nn.ModuleDict(
             {name: Reading(SEEN[name], width, size) for name, size in zip(STAGES, self.sizes, strict=True)}
         )
-        self.decoder = Stages(width, self.sizes)
+        self.decoder: Stages = Stages(width, self.sizes)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.chances = Chances()
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor | list[Tensor]]:

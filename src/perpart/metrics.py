@@ -31,13 +31,14 @@ def evaluate(
     device: torch.device | str = "cpu",
     objective: Objective = losses.objective,
     *,
+    price: float = losses.KL_WEIGHT,
     batch_size: int = 32,
     calibrate: bool = False,
 ) -> dict[str, float]:
-    """A model's figures on a data set that does not augment: the loss terms, F1, IoU, MAE and direction error (degrees,
-    left out where directions are unknown) of what it reconstructs from the posterior's mean, how many latents are
-    `active`, `f1_prior` of one draw of the prior per grasp, `prior` of the draws as a set, and `score`: the higher,
-    the better the model.
+    """A model's figures on a data set that does not augment: the loss terms (a nat costs `price`), F1, IoU, MAE and
+    direction error (degrees, left out where directions are unknown) of what it reconstructs from the posterior's mean,
+    how many latents are `active`, `f1_prior` of one draw of the prior per grasp, `prior` of the draws as a set, and
+    `score`: the higher, the better the model.
 
     The same bits each time: it draws from a generator of its own, and leaves the model in the mode it was in. With
     `calibrate` the model's chances are fitted to what it rebuilt.
@@ -50,7 +51,7 @@ def evaluate(
             known = known or bool(batch["direction"].any())
             # A loss may weigh its angles as it likes: what is told in degrees is one measure for all.
             angle = losses.direction(outputs["direction"], batch["direction"], batch["contact"])
-            terms = objective(outputs, batch, losses.KL_WEIGHT)
+            terms = objective(outputs, batch, price)
             add_up(tally, terms | {"degrees": angle.double().rad2deg()}, len(batch["points"]))
             rebuilt.add(outputs["contact"].sigmoid().cpu(), batch["contact"].cpu())
             logits, contact = (maps["contact"].cpu().numpy() for maps in (outputs, batch))

@@ -68,7 +68,8 @@ class Settings:
     loss: Literal["ours", "contactgen"] = "ours"
     """What is minimised: our losses, or the ancestor's."""
     prior: Literal["flow", "normal"] = "flow"
-    """Where draws come from: a flow that learns which latents are likely on an object, or a standard normal."""
+    """Where draws come from: a flow that learns which latents are likely on an object, or a standard normal, which is
+    what the ancestor's form has."""
     lr: float = 8e-4
     """Learning rate at the first step."""
     lr_end: float = 1e-4
@@ -170,8 +171,10 @@ def _born(settings: Settings) -> Settings:
     price, share = PRICES[settings.loss]
     weight = price if settings.kl_weight is None else settings.kl_weight
     warmup = share * settings.n_epochs if settings.kl_warmup is None else settings.kl_warmup
+    prior = "normal" if settings.form == "contactgen" else settings.prior
     legs = ((0, settings.n_epochs),)
-    return _usable(replace(settings, device=device, kl_weight=weight, kl_warmup=warmup, legs=legs))
+    made = replace(settings, device=device, prior=prior, kl_weight=weight, kl_warmup=warmup, legs=legs)
+    return _usable(made)
 
 
 def _lengthened(settings: Settings, before: int) -> Settings:

@@ -1,5 +1,6 @@
 """Train the per-part contact model: the file to open first"""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -73,7 +74,8 @@ def train(settings: Settings) -> None:
                     losses["loss"].backward()
                     run.log(losses, lr=scheduler.lr)
                 optimizer.step()
-            run.log(valid=evaluate(model, unseen, device, objective, calibrate=True))
+            price = kl_weight(settings, math.inf)
+            run.log(valid=evaluate(model, unseen, device, objective, price=price, calibrate=True))
 
 
 def own(device: torch.device, run: unbroken.Run) -> torch.device:

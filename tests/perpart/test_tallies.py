@@ -5,7 +5,18 @@ import pytest
 
 from perpart.scores.intervals import resamplings
 from perpart.scores.judged import Judged
-from perpart.scores.tallies import ALL, GUESSES, Directions, Figure, Latents, Tally, Touching, others_mean, shuffled
+from perpart.scores.tallies import (
+    ALL,
+    GUESSES,
+    Directions,
+    Figure,
+    Latents,
+    Tally,
+    Touching,
+    one_channel,
+    others_mean,
+    shuffled,
+)
 from tests.perpart.invented import PLAIN, changed, invented
 
 
@@ -74,3 +85,11 @@ def test_latents_that_vary_are_active_and_those_at_the_prior_cost_nothing():
     figures = told(Latents, [changed(one, mu=mu)])
     assert figures["rebuilt", "active", None, ALL].value == 1
     assert figures["rebuilt", "nats", None, ALL].value == pytest.approx(0.5 * (1 + 0.05**2))
+
+
+def test_one_channel_says_the_largest_contact_of_the_nearest_part_and_no_other():
+    one = invented()
+    said = one_channel(one)
+    np.testing.assert_array_equal(said.max(-1), one.real.max(-1))
+    assert ((said > 0).sum(-1) <= 1).all()
+    assert (said.argmax(-1) == one.part)[one.real.max(-1) > 0].all()

@@ -72,6 +72,12 @@ def shuffled(judged: Judged) -> np.ndarray:
     return maps
 
 
+def one_channel(judged: Judged) -> np.ndarray:
+    """What one contact channel and a part map can say of the real maps: the largest contact, by the nearest part."""
+    nearest = judged.part[..., None] == np.arange(len(PARTS))
+    return np.where(nearest, judged.real.max(-1, keepdims=True), 0.0)
+
+
 GUESSES: dict[str, Callable[[Judged], np.ndarray]] = {
     "rebuilt": lambda judged: judged.rebuilt,
     "draw": lambda judged: turns(judged.drawn, len(judged.real)),
@@ -82,6 +88,7 @@ GUESSES: dict[str, Callable[[Judged], np.ndarray]] = {
     "others' mean *": lambda judged: others_mean(judged.real),
     "own mean *": lambda judged: np.broadcast_to(judged.real.mean(0), judged.real.shape),
     "shuffled parts *": shuffled,
+    "one channel *": one_channel,
 }
 """Who guesses each real grasp; those with a star have seen real grasps of the very object, or the grasp itself."""
 
