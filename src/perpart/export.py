@@ -21,6 +21,7 @@ from perpart.hand import PARTS
 
 FORMAT = 1
 META = "meta.json"
+SURFACE = "surface.ply"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def write(
         clouds = [_cloud(folder / f"sample_{k:03d}.ply", drawn, k) for k in range(len(drawn.contact))]
         sheet = folder / "sheet.png"
         picture.sheet(sheet, drawn.points, drawn.contact, mesh, title)
-        files = [*arrays, *clouds, sheet, folder / META]
+        surface = [] if mesh is None else [_surface(folder / SURFACE, mesh)]
+        files = [*arrays, *clouds, *surface, sheet, folder / META]
         meta = {**_constants(drawn), **facts, "files": [path.name for path in files]}
         (folder / META).write_text(json.dumps(meta, indent=2) + "\n")
     except OSError as error:
@@ -84,6 +86,12 @@ def _cloud(path: Path, drawn: Drawn, k: int) -> Path:
     lines = [f"property {'uchar' if kind == 'u1' else 'float'} {name}" for name, kind in kinds.items()]
     head = ["ply", "format binary_little_endian 1.0", "comment unit metre", f"element vertex {len(table)}"]
     path.write_bytes("\n".join([*head, *lines, "end_header", ""]).encode() + table.tobytes())
+    return path
+
+
+def _surface(path: Path, mesh: trimesh.Trimesh) -> Path:
+    """The object's own mesh, in metres and in its place, for whoever looks at the maps."""
+    path.write_bytes(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(file_type="ply"))
     return path
 
 
