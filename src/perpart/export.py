@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int
+from trimesh.exchange.ply import export_ply
 
 from perpart import contact as labels
 from perpart import picture
@@ -91,7 +92,7 @@ def _cloud(path: Path, drawn: Drawn, k: int) -> Path:
 
 def _surface(path: Path, mesh: trimesh.Trimesh) -> Path:
     """The object's own mesh, in metres and in its place, for whoever looks at the maps."""
-    path.write_bytes(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(file_type="ply"))
+    path.write_bytes(export_ply(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)))
     return path
 
 

@@ -9,7 +9,7 @@ import tyro
 
 from perpart.errors import Mistake, told
 from perpart.shown import fitted, sampled
-from perpart.shown.page import page
+from perpart.shown.page import Shown, page
 from perpart.shown.surface import surface
 
 
@@ -51,7 +51,7 @@ def show(showing: Showing) -> Path:
     mesh = sampled.surface(found, showing.samples, showing.object)
     hands = [] if showing.hands is None else fitted.read(showing.hands, len(found.contact))
     skin = None if mesh is None else surface(mesh, found.points)
-    text = page(found, truth, skin, hands, sampled.area(found.points, mesh))
+    text = page(Shown(found, sampled.area(found.points, mesh), truth, skin, hands))
     path = Path(showing.samples) / "show.html" if showing.out is None else Path(showing.out)
     _write(path, text)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser; press ? there for its keys")

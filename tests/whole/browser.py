@@ -18,8 +18,9 @@ import numpy as np
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE = 120.0  # seconds for an answer: machines are shared, and this one draws without a GPU
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--disable-background-networking", "--disable-extensions", "--no-first-run",
+    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-extensions", "--no-first-run",
+    "--use-angle=swiftshader", "--enable-unsafe-swiftshader",  # WebGL without a GPU
+    "--host-resolver-rules=MAP * ~NOTFOUND", "--disable-background-networking",  # and nobody to talk to
     "--hide-scrollbars", "--force-device-scale-factor=1", "--remote-debugging-pipe",
 )  # fmt: skip
 
@@ -42,7 +43,14 @@ class Browser:
         self._number, self._rest = 0, b""
         theirs_in, self._out = (_high(end) for end in os.pipe())
         self._in, theirs_out = (_high(end) for end in os.pipe())
-        command = [str(_program()), *FLAGS, *flags, f"--user-data-dir={home}", f"--window-size={size[0]},{size[1]}", "about:blank"]
+        command = [
+            str(_program()),
+            *FLAGS,
+            *flags,
+            f"--user-data-dir={home}",
+            f"--window-size={size[0]},{size[1]}",
+            "about:blank",
+        ]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}', *command],
             pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -79,7 +87,7 @@ class Browser:
         assert "error" not in answer, (method, answer)
         return answer["result"]
 
-    def open(self, page: Path, more: str = "", ready: str = "document.documentElement.dataset.ready") -> None:
+    def open(self, page: Path, more: str = "", ready: str = "document.documentElement?.dataset.ready") -> None:
         """Open a page from the disk and wait until it says that it is ready."""
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=f"{page.as_uri()}{more}")
@@ -121,8 +129,8 @@ class Browser:
 
     def box(self, chosen: str) -> list[float]:
         """Where an element is: x, y, width, height."""
-        where = f"(({{x, y, width, height}}) => [x, y, width, height])(document.querySelector({json.dumps(chosen)}).getBoundingClientRect())"
-        return self.do(where)
+        node = f"document.querySelector({json.dumps(chosen)}).getBoundingClientRect()"
+        return self.do(f"(({{x, y, width, height}}) => [x, y, width, height])({node})")
 
     def press(self, key: str) -> None:
         """A key, pressed and let go."""

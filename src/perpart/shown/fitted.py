@@ -52,7 +52,9 @@ def _hand(path: Path, n: int) -> Fitted:
     number = re.search(r"(\d+)$", path.stem)
     sample = int(number.group(1)) if number else 0
     if sample >= n:
-        raise Mistake(f"{path}: is of sample {sample}, and there are only 0 to {n - 1}; give the hands of these samples")
+        raise Mistake(
+            f"{path}: is of sample {sample}, and there are only 0 to {n - 1}; give the hands of these samples"
+        )
     meshes = [(name, lighter(mesh, FACES * (1 if name else 8), TOLERANCE)) for name, mesh in _parts(path)]
     corners = np.concatenate([np.concatenate([mesh.vertices, mesh.vertex_normals], axis=1) for _, mesh in meshes])
     if not np.isfinite(corners).all() or np.ptp(corners[:, :3], axis=0).max() > WIDEST:
@@ -64,15 +66,17 @@ def _hand(path: Path, n: int) -> Fitted:
 
 
 def _parts(path: Path) -> list[tuple[int, trimesh.Trimesh]]:
-    """The meshes of a file, each with the part that its material or its own name tells; corners that coincide are one."""
+    """The meshes of a file, each with the part that its material or its own name tells."""
     try:
-        scene = trimesh.load(path, process=False, force="scene")
+        scene = trimesh.load_scene(path, process=False)
     except Exception as error:  # each format's parser fails in its own ways; all of them mean a bad file
         raise Mistake(f"{path}: cannot be read ({' '.join(str(error).split())[:100]})") from error
     found = {name: mesh for name, mesh in scene.geometry.items() if isinstance(mesh, trimesh.Trimesh)}
     named = [(_part(name, mesh), trimesh.Trimesh(mesh.vertices, mesh.faces)) for name, mesh in found.items()]
     if not named or None in (part for part, _ in named):
-        raise Mistake(f"{path}: its meshes or materials are not named as the parts (palm, thumb1, ...); fit the hand again")
+        raise Mistake(
+            f"{path}: its meshes or materials are not named as the parts (palm, thumb1, ...); fit the hand again"
+        )
     return sorted(((part, mesh) for part, mesh in named if part is not None), key=lambda both: both[0])
 
 

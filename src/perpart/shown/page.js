@@ -1,14 +1,14 @@
 // The page: what is chosen, kept behind the page's address; buttons, keys and pointer; bars, legend and the tip at a point.
 "use strict";
 (() => {
-  const { data, all } = maps, { n, truths } = data;
+  const { data, all } = maps, { n, truths } = data, { camera } = scene;
   const at = (id) => document.getElementById(id);
   const canvas = at("view"), root = document.documentElement;
-  const several = n > 1, cap = (word) => word[0].toUpperCase() + word.slice(1);
+  const several = n > 1;
   const spoken = (name) => name.replace(/(\d)$/, " $1");
   const MODES = [
     { name: "contact", key: "c", label: "contact", tells: "the strongest contact of the parts that are switched on" },
-    { name: "part", key: "p", label: "which part touches", tells: "the part that touches most, as strong as it touches" },
+    { name: "part", key: "p", label: "touching part", tells: "the part that touches most, as strong as it touches" },
     { name: "one", key: "o", label: "one part", tells: "contact of one part alone" },
     { name: "nearest", key: "n", label: "nearest part", tells: "the part map: whose surface is nearest; pale where nothing touches" },
     { name: "uncertainty", key: "u", label: "uncertainty", tells: "standard deviation of contact over all samples", can: several, why: "needs two samples or more" },
@@ -40,13 +40,14 @@
   // ---- what was chosen is kept behind the page's address, so that a link shows the same view
 
   const defaults = JSON.stringify(state);
+  const stand = () => [camera.around, camera.above, camera.far, ...camera.aside.map((v) => v * 1000)].map((v) => +v.toFixed(2)).join();
+  const straight = stand();
   function keep() {
-    const was = JSON.parse(defaults), kept = new URLSearchParams(), { camera } = scene;
+    const was = JSON.parse(defaults), kept = new URLSearchParams();
     for (const name of ["map", "mode", "part", "threshold"]) if (state[name] !== was[name]) kept.set(name, state[name]);
     for (const name of FLAGS) if (state[name] !== was[name]) kept.set(name, +state[name]);
     if (state.shown.includes(false)) kept.set("parts", state.shown.map(Number).join(""));
-    const look = [camera.around, camera.above, camera.far, ...camera.aside.map((v) => v * 1000)].map((v) => +v.toFixed(2));
-    if (String(look) !== "-60,22,1,0,0,0") kept.set("look", look);
+    if (stand() !== straight) kept.set("look", stand());
     if (kept.toString() !== location.hash.slice(1)) history.replaceState(null, "", "#" + kept);
   }
   function recall() {
@@ -59,8 +60,8 @@
     if (/^[01]{16}$/.test(kept.get("parts") || "")) state.shown = [...kept.get("parts")].map((c) => c === "1");
     const look = (kept.get("look") || "").split(",").map(Number);
     if (look.length === 6 && look.every(Number.isFinite)) {
-      [scene.camera.around, scene.camera.above, scene.camera.far] = look;
-      scene.camera.aside = look.slice(3).map((v) => v / 1000);
+      [camera.around, camera.above, camera.far] = look;
+      camera.aside = look.slice(3).map((v) => v / 1000);
     }
   }
 
@@ -176,9 +177,9 @@
   function bars() {
     if (means.threshold !== state.threshold) {
       means = { threshold: state.threshold, samples: maps.meanAreas(0, n, state.threshold), truths: truths ? maps.meanAreas(n, all, state.threshold) : null };
-      means.widest = Math.max(1, ...means.samples, ...(means.truths || []), ...Array.from({ length: all }, (_, map) => Math.max(...maps.areas(map, state.threshold))));
     }
-    const areas = maps.areas(state.map, state.threshold), share = (area) => `${(100 * area) / means.widest}%`;
+    const areas = maps.areas(state.map, state.threshold), widest = Math.max(1, ...areas, ...means.samples, ...(means.truths || []));
+    const share = (area) => `${(100 * area) / widest}%`;
     data.parts.forEach((part, k) => {
       const bar = at("bar-" + part);
       bar.querySelector("i").style.width = share(areas[k]);

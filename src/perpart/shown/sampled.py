@@ -80,7 +80,9 @@ def surface(sampled: Sampled, folder: str | Path, given: str | None) -> trimesh.
     spread = clouds.cover(cloud.mesh, 60_000)
     gap = float(np.median(KDTree(spread[:, :3]).query(sampled.points[:, :3])[0]))
     if gap > AWAY + float(np.sqrt(cloud.mesh.area / len(spread))):
-        raise Mistake(f"{path}: the points of {folder} lie {1000 * gap:.0f} mm off it; give the object that was sampled")
+        raise Mistake(
+            f"{path}: the points of {folder} lie {1000 * gap:.0f} mm off it; give the object that was sampled"
+        )
     return cloud.mesh
 
 

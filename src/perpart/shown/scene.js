@@ -3,7 +3,8 @@
 "use strict";
 const scene = (() => {
   const { data, arrays } = maps, P = data.points, HALF = data.half;
-  const camera = { around: -60, above: 22, far: 1, aside: [0, 0, 0] };
+  const FAR = data.hands.length ? 1.3 : 1; // a hand is larger than what it holds
+  const camera = { around: -60, above: 22, far: FAR, aside: [0, 0, 0] };
   const LENS = 1 / Math.tan((13 * Math.PI) / 180); // a long lens: 26 degrees, little perspective
   const seen = data.mesh ? arrays.corners : arrays.points;
   let radius = 0;
@@ -44,7 +45,7 @@ const scene = (() => {
       if (dot(n, toward) < 0.0) n = -n;
       float rim = pow(1.0 - dot(n, toward), 3.0);
       float gleam = pow(max(dot(reflect(-lamp, n), toward), 0.0), 24.0);
-      return colour * (0.56 + 0.46 * max(dot(n, lamp), 0.0) - 0.26 * rim) + 0.07 * gleam;
+      return colour * (0.64 + 0.42 * max(dot(n, lamp), 0.0) - 0.28 * rim) + 0.06 * gleam;
     }`;
   const PROGRAMS = {
     surface: [`
@@ -212,7 +213,7 @@ const scene = (() => {
     if (!found) return;
     const u = used("hand", e, look);
     const grey = [0.62, 0.62, 0.62];
-    gl.uniform4fv(u.limbs, maps.colours.flatMap((c, k) => [...(look.shown[k] ? c.map((x) => x / 255) : grey), look.solid ? 1 : 0.5]));
+    gl.uniform4fv(u.limbs, maps.colours.flatMap((c, k) => [...(look.shown[k] ? c.map((x) => x / 255) : grey), look.solid ? 1 : 0.6]));
     gl.bindVertexArray(found.vao);
     const draw = () => gl.drawElements(gl.TRIANGLES, found.faces * 3, gl.UNSIGNED_SHORT, 0);
     gl.colorMask(false, false, false, false); // first how near, so that only the nearest skin is seen
@@ -320,7 +321,7 @@ const scene = (() => {
     camera.aside = camera.aside.map((v, c) => v - metres * (dx * e.right[c] - dy * e.up[c]));
   }
   const zoom = (factor) => { camera.far = Math.max(0.15, Math.min(4, camera.far * factor)); };
-  const reset = () => Object.assign(camera, { around: -60, above: 22, far: 1, aside: [0, 0, 0] });
+  const reset = () => Object.assign(camera, { around: -60, above: 22, far: FAR, aside: [0, 0, 0] });
 
   return { camera, start, draw, pick, where, turn, move, zoom, reset, finish: () => gl && gl.finish() };
 })();

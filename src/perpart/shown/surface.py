@@ -32,7 +32,7 @@ def surface(mesh: trimesh.Trimesh, points: Float[np.ndarray, "points 6"]) -> Sur
     """A mesh (m) as it is drawn, its edges no longer than eight tenths of how far points lie apart."""
     spacing = float(np.sqrt(mesh.area / len(points)))
     corners, faces = refined(*shaded(lighter(mesh, FACES, spacing / 20)), 0.8 * spacing)
-    near, weight = _carried(points, corners, spacing)
+    near, weight = _carried(points, corners)
     return Surface(corners, faces, near, weight)
 
 
@@ -115,10 +115,13 @@ def _cut(faces: Int[np.ndarray, "faces 3"], middle: Int[np.ndarray, "faces 3"]) 
 
 
 def _carried(
-    points: Float[np.ndarray, "points 6"], corners: Float[np.ndarray, "corners 6"], spacing: float
+    points: Float[np.ndarray, "points 6"], corners: Float[np.ndarray, "corners 6"]
 ) -> tuple[Int[np.ndarray, "corners 4"], Float[np.ndarray, "corners 4"]]:
-    """The points nearest to each corner on its side of the surface, nearest first, and how much each counts."""
+    """The points nearest to each corner on its side of the surface, nearest first, and how much each counts.
+
+    The next one beyond them counts nothing, and they the less the nearer they are to that: no value jumps.
+    """
     scale = np.array([1, 1, 1, NORMAL, NORMAL, NORMAL])
-    gap, near = KDTree(points * scale).query(corners * scale, k=min(NEAREST, len(points)))
-    weight = np.exp(-(gap**2 - gap[:, :1] ** 2) / (2 * (0.6 * spacing) ** 2))
-    return np.asarray(near), weight / weight.sum(axis=1, keepdims=True)
+    gap, near = KDTree(points * scale).query(corners * scale, k=NEAREST + 1)
+    weight = (1 - gap[:, :-1] / gap[:, -1:]) ** 2 + 1e-6
+    return np.asarray(near)[:, :-1], weight / weight.sum(axis=1, keepdims=True)
