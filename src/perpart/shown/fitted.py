@@ -68,16 +68,26 @@ def _hand(path: Path, n: int) -> Fitted:
 def _parts(path: Path) -> list[tuple[int, trimesh.Trimesh]]:
     """The meshes of a file, each with the part that its material or its own name tells."""
     try:
-        scene = trimesh.load_scene(path, process=False)
+        found = trimesh.load(path, process=False, force="scene")
     except Exception as error:  # each format's parser fails in its own ways; all of them mean a bad file
         raise Mistake(f"{path}: cannot be read ({' '.join(str(error).split())[:100]})") from error
-    found = {name: mesh for name, mesh in scene.geometry.items() if isinstance(mesh, trimesh.Trimesh)}
-    named = [(_part(name, mesh), trimesh.Trimesh(mesh.vertices, mesh.faces)) for name, mesh in found.items()]
+    meshes = _placed(found) if isinstance(found, trimesh.Scene) else {}
+    # Built anew, so that corners that a format stores once per face become one.
+    named = [(_part(name, mesh), trimesh.Trimesh(mesh.vertices, mesh.faces)) for name, mesh in meshes.items()]
     if not named or None in (part for part, _ in named):
-        raise Mistake(
-            f"{path}: its meshes or materials are not named as the parts (palm, thumb1, ...); fit the hand again"
-        )
+        names = "its meshes or materials are not named as the parts (palm, thumb1, ...)"
+        raise Mistake(f"{path}: {names}; fit the hand again")
     return sorted(((part, mesh) for part, mesh in named if part is not None), key=lambda both: both[0])
+
+
+def _placed(scene: trimesh.Scene) -> dict[str, trimesh.Trimesh]:
+    """The meshes of a scene by name, where the scene puts them."""
+    meshes: dict[str, trimesh.Trimesh] = {}
+    for node in scene.graph.nodes_geometry:
+        frame, name = scene.graph[node]
+        if isinstance(mesh := scene.geometry[name], trimesh.Trimesh):
+            meshes[str(name)] = mesh.copy().apply_transform(frame)
+    return meshes
 
 
 def _part(name: str, mesh: trimesh.Trimesh) -> int | None:

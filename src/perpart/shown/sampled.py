@@ -12,11 +12,11 @@ from scipy.spatial import KDTree
 
 from perpart import clouds, export
 from perpart.anatomy import PARTS
-from perpart.canvas import NORMAL
 from perpart.errors import Mistake
 
 POINTS, VALUES = 65_535, 64_000_000
 """The most points of a map, and the most values of all maps: what a page holds and a browser draws at once."""
+NEAREST, SHARE = 6, 5.670  # a point's nearest that is looked at; the median of the share that its circle holds
 AWAY = 0.001  # metres that a point may lie off the surface it is said to be on
 
 
@@ -89,15 +89,16 @@ def surface(sampled: Sampled, folder: str | Path, given: str | None) -> trimesh.
 def area(points: Float[np.ndarray, "points 6"], mesh: trimesh.Trimesh | None) -> float:
     """The surface's area in m²: the mesh's, or estimated from how closely the points lie.
 
-    Of evenly strewn points the k-th nearest is as far away as a circle with k of them is wide. Points of the other
-    side of a thin wall are not near.
+    Of points strewn evenly, a circle around one that ends at the k-th nearest holds k points' share of the surface, in
+    the middle (the median) a little less. Points of the other side of a thin wall do not count.
     """
     if mesh is not None:
         return float(mesh.area)
-    nearest = min(8, len(points) - 1)
-    sided = points * np.array([1, 1, 1, NORMAL, NORMAL, NORMAL])
-    reach = np.asarray(KDTree(sided).query(sided, k=nearest + 1)[0])[:, -1]
-    return float(len(points) * np.pi * np.mean(reach**2) / nearest)
+    gap, near = KDTree(points[:, :3]).query(points[:, :3], k=min(25, len(points)))
+    beside = (points[near][:, :, 3:] * points[:, None, 3:]).sum(axis=2) > 0
+    last = (np.cumsum(beside, axis=1) > NEAREST).argmax(axis=1)
+    reach = np.take_along_axis(np.asarray(gap), last[:, None], axis=1)
+    return float(len(points) * np.pi * np.median(reach**2) / SHARE)
 
 
 def _record(path: Path) -> dict[str, Any]:
