@@ -17,7 +17,7 @@ from perpart.shown.surface import surface
 class Showing:
     """Write one HTML file that shows contact maps in 3-D; it opens in any browser and needs no network.
 
-    Examples:
+    For example
 
       python show_per_part.py --samples maps
 
