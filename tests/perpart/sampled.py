@@ -61,7 +61,12 @@ def _groups(path: Path, parts: dict[str, trimesh.Trimesh]) -> Path:
     lines, first = [f"mtllib {path.stem}.mtl"], 1
     for part, mesh in parts.items():
         corners = ["v {:.6f} {:.6f} {:.6f}".format(*corner) for corner in mesh.vertices]
-        lines += [f"g {part}", f"usemtl {part}", *corners, *("f {} {} {}".format(*(face + first)) for face in mesh.faces)]
+        lines += [
+            f"g {part}",
+            f"usemtl {part}",
+            *corners,
+            *("f {} {} {}".format(*(face + first)) for face in mesh.faces),
+        ]
         first += len(mesh.vertices)
     path.write_text("\n".join([*lines, ""]))
     return path

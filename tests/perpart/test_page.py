@@ -94,7 +94,9 @@ def test_the_same_samples_make_the_same_bytes():
 def test_what_an_object_is_called_is_text_and_no_markup():
     name = "</script><script>alert(1)</script>&<b><!-- arrays -->"
     plain = found(1, 100)
-    text = page(Shown(Sampled(plain.points, plain.contact, plain.part, plain.direction, {**META, "object": name}), 0.05))
+    text = page(
+        Shown(Sampled(plain.points, plain.contact, plain.part, plain.direction, {**META, "object": name}), 0.05)
+    )
     assert "alert(1)</script>" not in text
     assert words(text)["title"] == name
     assert text.count('id="contact"') == 1

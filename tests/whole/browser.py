@@ -132,10 +132,10 @@ class Browser:
         node = f"document.querySelector({json.dumps(chosen)}).getBoundingClientRect()"
         return self.do(f"(({{x, y, width, height}}) => [x, y, width, height])({node})")
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, times: int = 1) -> None:
         """A key, pressed and let go."""
         text = {"text": key} if len(key) == 1 else {}
-        for kind in ("keyDown", "keyUp"):
+        for kind in ("keyDown", "keyUp") * times:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, **(text if kind == "keyDown" else {}))
         self.settle()
 
