@@ -103,7 +103,9 @@
     const box = canvas.getBoundingClientRect(), ratio = Math.min(window.devicePixelRatio || 1, 2);
     const [width, height] = [Math.max(1, Math.round(box.width * ratio)), Math.max(1, Math.round(box.height * ratio))];
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    current = arranged(width, height);
+    const foot = state.grid ? at("scale").offsetHeight + 8 : 0; // the legend's, so that it covers no map
+    at("cells").style.bottom = `${foot}px`;
+    current = arranged(width, height - Math.round(foot * ratio));
     scene.draw(current.cells, look(), paper());
     labels();
     keep();

@@ -213,7 +213,7 @@ const scene = (() => {
     if (!found) return;
     const u = used("hand", e, look);
     const grey = [0.62, 0.62, 0.62];
-    gl.uniform4fv(u.limbs, maps.colours.flatMap((c, k) => [...(look.shown[k] ? c.map((x) => x / 255) : grey), look.solid ? 1 : 0.6]));
+    gl.uniform4fv(u.limbs, maps.colours.flatMap((c, k) => [...(look.shown[k] ? c.map((x) => x / 255) : grey), look.solid ? 1 : 0.7]));
     gl.bindVertexArray(found.vao);
     const draw = () => gl.drawElements(gl.TRIANGLES, found.faces * 3, gl.UNSIGNED_SHORT, 0);
     gl.colorMask(false, false, false, false); // first how near, so that only the nearest skin is seen
