@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int
+from trimesh.exchange.ply import export_ply
 
 from perpart import contact as labels
 from perpart import picture
@@ -22,6 +23,7 @@ from perpart.hand import PARTS
 
 FORMAT = 1
 META = "meta.json"
+SURFACE = "surface.ply"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def write(
         surfaces = _surfaces(folder, drawn, mesh)
         sheet = folder / "sheet.png"
         picture.sheet(sheet, drawn.points, drawn.contact, mesh, title)
-        files = [*arrays, *clouds, *surfaces, sheet, folder / META]
+        whole = [] if mesh is None else [_whole(folder / SURFACE, mesh)]
+        files = [*arrays, *clouds, *surfaces, *whole, sheet, folder / META]
         meta = {**_constants(drawn), **facts, "files": [path.name for path in files]}
         (folder / META).write_text(json.dumps(meta, indent=2) + "\n")
     except OSError as error:
@@ -96,6 +99,12 @@ def _surfaces(folder: Path, drawn: Drawn, mesh: trimesh.Trimesh | None) -> list[
         paths.append(folder / f"sample_{k:03d}.glb")
         paths[-1].write_bytes(canvas.painted(paint(contact)))
     return paths
+
+
+def _whole(path: Path, mesh: trimesh.Trimesh) -> Path:
+    """The object's own mesh, in metres and in its place, for whoever looks at the maps."""
+    path.write_bytes(export_ply(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)))
+    return path
 
 
 def _constants(drawn: Drawn) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""Hands are read from what a fit wrote, by sample, in metres, part by part"""
+
+import numpy as np
+import pytest
+import trimesh
+from sampled import hand
+
+from perpart.errors import Mistake
+from perpart.hand import PARTS
+from perpart.shown import grips
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hands")
+    hand(folder / "hand_000.glb")
+    hand(folder / "hand_002.obj", 0.7)
+    return folder
+
+
+def test_a_folder_s_hands_are_those_of_its_samples_with_all_parts(place):
+    hands = grips.read(place, 3)
+    assert [one.sample for one in hands] == [0, 2]
+    for one in hands:
+        assert sorted(set(one.part)) == list(range(16))
+        assert one.faces.max() == len(one.corners) - 1
+        assert len(one.faces) <= 220 * (15 + 8)
+        assert 0.1 < np.ptp(one.corners[:, :3], axis=0).max() < 0.25
+
+
+@pytest.mark.parametrize("part", [0, 3, 12])
+def test_a_part_stays_where_it_was(place, part):
+    one = grips.read(place / "hand_000.glb", 1)[0]
+    whole = trimesh.load(place / "hand_000.glb", force="scene").geometry[PARTS[part]]
+    assert one.corners[one.part == part, :3].mean(axis=0) == pytest.approx(whole.bounds.mean(axis=0), abs=0.01)
+    assert np.ptp(one.corners[one.part == part, :3], axis=0) == pytest.approx(np.ptp(whole.vertices, axis=0), abs=0.003)
+
+
+def test_of_a_hand_in_two_formats_one_is_read(tmp_path):
+    hand(tmp_path / "hand_000.glb")
+    hand(tmp_path / "hand_000.obj")
+    assert len(grips.read(tmp_path, 1)) == 1
+
+
+def test_what_is_no_hand_is_one_line(tmp_path, place):
+    with pytest.raises(Mistake, match="there is no hand"):
+        grips.read(tmp_path, 3)
+    with pytest.raises(Mistake, match="there is no hand"):
+        grips.read(tmp_path / "none.glb", 3)
+    with pytest.raises(Mistake, match=r"hand_002\.obj: is of sample 2, and there are only 0 to 1"):
+        grips.read(place, 2)
+    (tmp_path / "hand_000.glb").write_bytes(b"nonsense")
+    with pytest.raises(Mistake, match=r"hand_000\.glb: cannot be read"):
+        grips.read(tmp_path, 3)
+    trimesh.creation.box().export(tmp_path / "hand_001.obj")
+    with pytest.raises(Mistake, match="not named as the parts"):
+        grips.read(tmp_path / "hand_001.obj", 3)
+
+
+def test_a_hand_in_millimetres_is_one_line(tmp_path):
+    scene = trimesh.load(hand(tmp_path / "hand_000.glb"), force="scene")
+    scene.apply_scale(1000).export(tmp_path / "hand_000.glb")
+    with pytest.raises(Mistake, match="is larger than any hand; give metres"):
+        grips.read(tmp_path, 1)
