@@ -43,5 +43,6 @@ def test_a_benchmark_prints_its_table(
 def short(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """What `python -m benchmarks.NAME --quick` prints."""
     monkeypatch.setattr(sys, "argv", [name, "--quick"])
+    monkeypatch.delitem(sys.modules, f"benchmarks.{name}", raising=False)  # another test may have imported it
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")
     return capsys.readouterr().out

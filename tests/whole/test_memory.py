@@ -1,4 +1,4 @@
-"""A run of many epochs holds no more memory than one of few"""
+"""A run of many epochs holds no more memory than one of few; `benchmarks.memory` says it of two hundred"""
 
 import statistics
 from pathlib import Path
@@ -10,6 +10,6 @@ LEEWAY = 12 << 20
 """Bytes: what the allocator's habits cost."""
 
 
-def test_after_the_first_twenty_of_two_hundred_epochs_memory_is_flat(tmp_path: Path) -> None:
-    resident = watched("tiny", 200, str(few_grasps(tmp_path / "data", each=20)))
+def test_after_the_first_twenty_epochs_memory_is_flat(tmp_path: Path) -> None:
+    resident = watched("tiny", 80, str(few_grasps(tmp_path / "data", each=20)))
     assert statistics.median(resident[-SETTLED:]) < max(resident[: SETTLED + 1]) + LEEWAY
