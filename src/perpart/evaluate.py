@@ -94,7 +94,10 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     model = forms.restored(state, wish.checkpoint).to(usable_device(wish.device))
     source = kinds.load(wish.data)
     points, folders = form.points or model.points, cache.places(wish.data)
-    data = Contacts(source, wish.split, points, augment=False, most=form.grasps, folders=folders)
+    # The balls that come with the points are the model's own, or it would look into others than in training.
+    data = Contacts(
+        source, wish.split, points, augment=False, most=form.grasps, radii=model.shape.radii, folders=folders
+    )
     facts = {**known(wish, form, state), **seen(source, data, wish.split, state)}
     print(heading(wish, facts), end="\n\n", flush=True)
     training = Training(source, [things.category(thing) for thing in source.objects], form.draws // 2)

@@ -28,7 +28,7 @@ class PointNet(nn.Module):
 
     def __init__(self, width: int, points: int, radii: tuple[float, float] = RADII, norm: str = "batch"):
         super().__init__()
-        self.points, self.radii = points, radii
+        self.points, self.radii = points, (radii[0], radii[1])
         self.centres = levels(points)
         self.lift = perceptron(6, width)
         self.near = Ball(width, 2 * width, norm)

@@ -15,6 +15,7 @@ from perpart.fits import aims, solve
 from perpart.losses import objective
 from perpart.model import ContactCVAE
 from tests.perpart import own
+from unbroken import checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,20 @@ def test_what_is_printed_can_be_recomputed_by_hand(trained, capsys, graspset):
     f1 = 2 * (touch & guess).sum() / (touch.sum() + guess.sum())
     assert line.split()[1] == f"{f1.item():.3f}"
     assert f"{(said - true).abs().mean().item():.4f}" in line
+
+
+def test_a_model_of_other_radii_is_judged_with_its_own_balls(trained, tmp_path, graspset):
+    state = unbroken.load(str(trained / "checkpoint.pt"))
+    state["settings"]["radii"] = [0.004, 0.008]
+    checkpoint.write(state, str(tmp_path / "checkpoint.pt"))
+    model, data = forms.restored(state, ""), Contacts(graspset, "valid", 64, augment=False)
+    with torch.no_grad():
+        batch = {key: torch.stack([data[i][key] for i in range(5)]) for key in data[0] if key not in ("near", "far")}
+        off = (model(batch)["contact"].sigmoid() - batch["contact"]).abs().mean().item()
+    evaluate.main(["--checkpoint", str(tmp_path / "checkpoint.pt"), "--data", str(trained / "data"), *QUICKLY])
+    told = json.loads((tmp_path / "evaluation" / "checkpoint-valid.json").read_text())["figures"]
+    mae = next(f["value"] for f in told if (f["guess"], f["measure"], f["part"]) == ("rebuilt", "mae", "all"))
+    assert mae == pytest.approx(off, abs=1e-7)
 
 
 def test_another_seed_draws_otherwise(trained, capsys):
