@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from perpart.balls import RADII
-from perpart.chances import Chances
 from perpart.drawing import Drawing
 from perpart.model import PARTS, RARE, thinned
-from perpart.pointnet import UNIT, PointNet, Shape, perceptron
+from perpart.pointnet import UNIT, Shape, perceptron
 
 STAGES = {"one": 1, "part": PARTS, "direction": 3}
 """What each stage tells of a point, and in how many numbers."""
@@ -39,24 +38,22 @@ class ThreeStages(Drawing):
         norm: str = "layer",
         prior: str = "normal",
     ):
-        super().__init__()
-        self.points, self.latents, self.prior = points, latents, None
+        super().__init__(width, points, latents, radii, norm)
+        self.prior = None
         self.sizes = [latents - 2 * (latents // 3), latents // 3, latents // 3]
-        self.shape = PointNet(width, points, radii, norm)
         self.posteriors = nn.ModuleDict(
             {name: Reading(SEEN[name], width, size) for name, size in zip(STAGES, self.sizes, strict=True)}
         )
         self.decoder: Stages = Stages(width, self.sizes)  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.chances = Chances()
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor | list[Tensor]]:
         """What ContactCVAE.forward gives, of each latent its `mu` and `logvar`, and `one`, the logits of contact with
         any part [batch, points]. In training every stage is told the truth of the one before, in evaluation its guess.
         """
         shape, few = self.encoded(batch), thinned(batch, self.points)
-        moments = [self.posteriors[name](few, read(few)[name], shape.whole) for name in STAGES]
+        moments = [self.posteriors[name](few, seen, shape.whole) for name, seen in read(few).items()]
         mu, logvar = [m for m, _ in moments], [v for _, v in moments]
-        drawn = [m + torch.randn_like(m) * (0.5 * v).exp() if self.training else m for m, v in moments]
+        drawn = [self.drawn(m, v) for m, v in moments]
         query = self.decoder.ask(shape, batch["points"], batch["normals"])
         truth = read(batch) if self.training else None
         return {**self.decoder.staged(torch.cat(drawn, -1), shape.whole, query, truth), "mu": mu, "logvar": logvar}

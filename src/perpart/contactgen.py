@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from perpart.losses import ANGLE, POSITIVE, nats
+from perpart.losses import PART, POSITIVE, angle, known, nats, surprise, totalled
 
 KL_WEIGHT = 0.05
 
@@ -30,10 +29,8 @@ def objective(outputs: dict[str, Any], batch: dict[str, Tensor], kl_weight: floa
             [divergence(*moments) for moments in zip(outputs["mu"], outputs["logvar"], strict=True)]
         ).sum(),
     }
-    fit = terms["contact"] + 0.5 * terms["part"] + terms["direction"]
-    if "flow" in outputs:
-        terms["flow"] = outputs["flow"]
-    return {"loss": fit + kl_weight * terms["kl"] + terms.get("flow", 0.0), **terms}
+    fit = terms["contact"] + PART * terms["part"] + terms["direction"]
+    return totalled(fit, terms, outputs, kl_weight)
 
 
 def contact(outputs: dict[str, Any], target: Float[Tensor, "batch points 16"]) -> Float[Tensor, ""]:
@@ -45,20 +42,14 @@ def contact(outputs: dict[str, Any], target: Float[Tensor, "batch points 16"]) -
     return ((1.0 + POSITIVE * target) * (target - guess).abs()).sum(-1).mean()
 
 
-def surprise(logits: Float[Tensor, "batch points 16"], part: Tensor) -> Float[Tensor, "batch points"]:
-    """Cross-entropy of the nearest part at each point."""
-    return cross_entropy(logits.flatten(0, 1), part.flatten(), reduction="none").view(part.shape)
-
-
 def direction(
     guess: Float[Tensor, "batch points 3"],
     target: Float[Tensor, "batch points 3"],
     weight: Float[Tensor, "batch points"],
 ) -> Float[Tensor, ""]:
     """The weighed angle in radians; where the target is no direction but zero, it is unknown and costs nothing."""
-    known = (target.square().sum(-1) > 0.25).float()
-    angle = (guess * target).sum(-1).clamp(-ANGLE, ANGLE).acos()
-    return (weight * known * angle).sum() / known.sum().clamp_min(1.0)
+    counts = known(target).float()
+    return (weight * counts * angle(guess, target)).sum() / counts.sum().clamp_min(1.0)
 
 
 def divergence(mu: Float[Tensor, "batch latents"], logvar: Float[Tensor, "batch latents"]) -> Float[Tensor, ""]:

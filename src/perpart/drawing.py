@@ -35,12 +35,20 @@ class Drawing(nn.Module):
     unit. `points` is how many of them are encoded at most, `latents` the size of the latent.
     """
 
-    points: int
-    latents: int
-    shape: PointNet
     decoder: Decoding
     prior: Prior | None
-    chances: Chances
+
+    def __init__(self, width: int, points: int, latents: int, radii: tuple[float, float], norm: str):
+        super().__init__()
+        self.points, self.latents = points, latents
+        self.shape = PointNet(width, points, radii, norm)
+        self.chances = Chances()
+
+    def drawn(
+        self, mu: Float[Tensor, "batch latents"], logvar: Float[Tensor, "batch latents"]
+    ) -> Float[Tensor, "batch latents"]:
+        """A latent of the posterior: drawn with torch's global generator in training, its mean in evaluation."""
+        return mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
 
     @torch.no_grad()
     def sample(
@@ -66,7 +74,7 @@ class Drawing(nn.Module):
         # Always as many rows at once: a sample is then the same, to the bit, whatever the number drawn with it.
         rows = pad(noise, (0, 0, 0, -n % TOGETHER)).split(TOGETHER)
         latents = torch.cat([self.likely(some, shape.whole.expand(TOGETHER, -1)) for some in rows])[:n]
-        return self.decode(latents, points, normals)
+        return self._maps(latents, shape, points, normals)
 
     @torch.no_grad()
     def dream(self, batch: dict[str, Tensor], n: int, generator: torch.Generator) -> Float[Tensor, "n batch points 16"]:
@@ -97,7 +105,9 @@ class Drawing(nn.Module):
         normals: Float[Tensor, "1 points 3"],
     ) -> "Maps":
         """The maps of n latents on one object, which is encoded once."""
-        shape = self.shape(points, normals)
+        return self._maps(latent, self.shape(points, normals), points, normals)
+
+    def _maps(self, latent: Tensor, shape: Shape, points: Tensor, normals: Tensor) -> "Maps":
         query = self.decoder.ask(shape, points, normals)
         # One by one: a sample is then the same whatever the number drawn with it, and n of any size fits in memory.
         maps = [self.decoder(row[None], shape.whole, query, points) for row in latent]

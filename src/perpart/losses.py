@@ -18,7 +18,7 @@ TOUCHED = 0.1
 """The largest contact from which a point counts as touched, and its part is asked for."""
 KL_WEIGHT = 1e-3
 """The weight of the latent's price to warm up to: per nat, beside maps that are averaged over points."""
-ANGLE = 1 - 1e-6
+PARALLEL = 1 - 1e-6
 """The largest cosine: at exactly parallel the arc cosine's slope is infinite, a milliradian before that it is not."""
 FREE = 0.05
 """Nats per latent that cost nothing: below, a unit would be switched off early and never come back."""
@@ -35,18 +35,22 @@ def objective(outputs: dict, batch: dict[str, Tensor], kl_weight: float) -> dict
         "direction": direction(outputs["direction"], batch["direction"], batch["contact"]),
         "kl": sum(divergence(mu, logvar) for mu, logvar in zip(outputs["mu"], outputs["logvar"], strict=True)),
     }
-    if "flow" in outputs:
-        terms["flow"] = outputs["flow"]
     fit = terms["contact"] + terms["dice"] + PART * terms["part"] + DIRECTION * terms["direction"]
-    return {"loss": fit + kl_weight * terms["kl"] + terms.get("flow", 0.0), **terms}
+    return totalled(fit, terms, outputs, kl_weight)
+
+
+def totalled(fit: Tensor, terms: dict[str, Tensor], outputs: dict, kl_weight: float) -> dict[str, Tensor]:
+    """The loss before its terms: the misfit, the price of the latent, and what a prior learns beside them."""
+    flow = {"flow": outputs["flow"]} if "flow" in outputs else {}
+    return {"loss": fit + kl_weight * terms["kl"] + flow.get("flow", 0.0), **terms, **flow}
 
 
 def contact(logits: Float[Tensor, "batch points 16"], target: Float[Tensor, "batch points 16"]) -> Float[Tensor, ""]:
     """Binary cross-entropy against soft targets, summed over the parts and averaged over the points."""
     weight = 1.0 + POSITIVE * target
     # A soft target's own entropy is no misfit: without it a perfect map costs exactly nothing.
-    surprise = binary_cross_entropy_with_logits(logits, target, reduction="none") - entropy(target)
-    return (weight * surprise).sum(-1).mean()
+    excess = binary_cross_entropy_with_logits(logits, target, reduction="none") - entropy(target)
+    return (weight * excess).sum(-1).mean()
 
 
 def entropy(chance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -69,8 +73,12 @@ def part(
 ) -> Float[Tensor, ""]:
     """Cross-entropy of the nearest part, averaged over the touched points."""
     touched = (contact.amax(-1) > TOUCHED).float()
-    surprise = cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view_as(touched)
-    return (surprise * touched).sum() / touched.sum().clamp_min(1.0)
+    return (surprise(logits, target) * touched).sum() / touched.sum().clamp_min(1.0)
+
+
+def surprise(logits: Float[Tensor, "batch points 16"], target: Tensor) -> Float[Tensor, "batch points"]:
+    """Cross-entropy of the nearest part at each point."""
+    return cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view(target.shape)
 
 
 def direction(
@@ -80,9 +88,18 @@ def direction(
 ) -> Float[Tensor, ""]:
     """The angle between unit directions in radians, averaged with the largest contact as weight. Where the target is
     no direction but zero, it is unknown and costs nothing."""
-    weight = contact.amax(-1) * (target.square().sum(-1) > 0.25)
-    angle = (guess * target).sum(-1).clamp(-ANGLE, ANGLE).acos()
-    return (weight * angle).sum() / weight.sum().clamp_min(1.0)
+    weight = contact.amax(-1) * known(target)
+    return (weight * angle(guess, target)).sum() / weight.sum().clamp_min(1.0)
+
+
+def known(target: Float[Tensor, "batch points 3"]) -> Tensor:
+    """Where a direction is one, and not the zero of an unknown one."""
+    return target.square().sum(-1) > 0.25
+
+
+def angle(guess: Float[Tensor, "batch points 3"], target: Float[Tensor, "batch points 3"]) -> Tensor:
+    """The angle between unit directions in radians, at each point."""
+    return (guess * target).sum(-1).clamp(-PARALLEL, PARALLEL).acos()
 
 
 def divergence(mu: Float[Tensor, "batch latents"], logvar: Float[Tensor, "batch latents"]) -> Float[Tensor, ""]:

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from perpart.balls import RADII, scattered
-from perpart.chances import Chances
 from perpart.drawing import Drawing
-from perpart.pointnet import UNIT, PointNet, Shape, perceptron
+from perpart.pointnet import UNIT, Residual, Shape, perceptron
 from perpart.prior import Prior
 
 PARTS = 16
@@ -37,13 +36,10 @@ class ContactCVAE(Drawing):
         norm: str = "layer",
         prior: str = "flow",
     ):
-        super().__init__()
-        self.points, self.latents = points, latents
-        self.shape = PointNet(width, points, radii, norm)
+        super().__init__(width, points, latents, radii, norm)
         self.posterior = Posterior(width, latents)
         self.decoder = Decoder(width, latents)
         self.prior = Prior(latents, 4 * width, 4 * width) if prior == "flow" else None
-        self.chances = Chances()
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor | list[Tensor]]:
         """Reconstruct a batch of points, normals, contact, part and direction; where it carries the balls of its
@@ -55,7 +51,7 @@ class ContactCVAE(Drawing):
         """
         shape = self.encoded(batch)
         mu, logvar = self.posterior(thinned(batch, self.points), shape.whole)
-        latent = mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
+        latent = self.drawn(mu, logvar)
         query = self.decoder.ask(shape, batch["points"], batch["normals"])
         maps = self.decoder(latent, shape.whole, query, batch["points"])
         # The posterior is not bent to what the prior can do: the prior follows.
@@ -100,7 +96,7 @@ class Decoder(nn.Module):
         self.bias = nn.Linear(8 * width, hidden)
         self.query = nn.Linear(2 * width + 6, hidden)
         self.seen = nn.Linear(4 * PARTS, hidden, bias=False)
-        self.trunk = nn.Sequential(Residual(hidden), Residual(hidden))
+        self.trunk = nn.Sequential(Residual(hidden, hidden), Residual(hidden, hidden))
         self.touch = Heads(hidden)
         self.heads = nn.Linear(hidden, PARTS + 3)
 
@@ -149,19 +145,6 @@ class Heads(nn.Module):
         # Sixteen small products as one large one with zeros in it: that is faster than to go from part to part.
         own = local.flatten(-2) @ torch.block_diag(*self.place)
         return torch.relu(self.told(rows) + own) @ torch.block_diag(*self.leave) + self.bias
-
-
-class Residual(nn.Module):
-    """Two layers that change what passes, rather than replace it."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.norm = nn.LayerNorm(channels)
-        self.inner = perceptron(channels, channels)
-        self.outer = nn.Linear(channels, channels)
-
-    def forward(self, rows: Float[Tensor, "*shape channels"]) -> Float[Tensor, "*shape channels"]:
-        return rows + self.outer(self.inner(self.norm(rows)))
 
 
 def in_frames(

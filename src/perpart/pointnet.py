@@ -26,7 +26,7 @@ class PointNet(nn.Module):
     balls of a cloud of `points`, as `balls.tables` finds them beforehand; without them they are found here.
     """
 
-    def __init__(self, width: int, points: int, radii: tuple[float, float] = RADII, norm: str = "batch"):
+    def __init__(self, width: int, points: int, radii: tuple[float, float] = RADII, norm: str = "layer"):
         super().__init__()
         self.points, self.radii = points, (radii[0], radii[1])
         self.centres = levels(points)
@@ -126,6 +126,19 @@ class Ball(nn.Module):
 
 NORMS: dict[str, type[nn.Module]] = {"layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
 """BatchNorm has running means, which a run must keep and which differ between training and evaluation."""
+
+
+class Residual(nn.Module):
+    """Two layers that change what passes, rather than replace it."""
+
+    def __init__(self, channels: int, hidden: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.inner = perceptron(channels, hidden)
+        self.outer = nn.Linear(hidden, channels)
+
+    def forward(self, rows: Float[Tensor, "*shape channels"]) -> Float[Tensor, "*shape channels"]:
+        return rows + self.outer(self.inner(self.norm(rows)))
 
 
 def perceptron(inputs: int, outputs: int) -> nn.Sequential:

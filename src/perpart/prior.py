@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from perpart.pointnet import perceptron
+from perpart.pointnet import Residual
 
 STEPS = 12
 """Midpoint steps from noise to latent."""
@@ -24,7 +24,7 @@ class Prior(nn.Module):
         super().__init__()
         self.object = nn.Linear(channels, hidden)
         self.enter = nn.Linear(latents + 2 * len(WAVES), hidden)
-        self.blocks = nn.ModuleList(Block(hidden) for _ in range(3))
+        self.blocks = nn.ModuleList(Residual(hidden, 2 * hidden) for _ in range(3))
         self.leave = nn.Linear(hidden, latents)
         nn.init.zeros_(self.leave.weight)
 
@@ -65,16 +65,3 @@ class Prior(nn.Module):
 
 WAVES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Angular frequencies by which the field knows the time."""
-
-
-class Block(nn.Module):
-    """Two layers that change what passes, rather than replace it."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.norm = nn.LayerNorm(channels)
-        self.inner = perceptron(channels, 2 * channels)
-        self.outer = nn.Linear(2 * channels, channels)
-
-    def forward(self, rows: Float[Tensor, "*shape channels"]) -> Float[Tensor, "*shape channels"]:
-        return rows + self.outer(self.inner(self.norm(rows)))

@@ -63,6 +63,7 @@ def train(settings: Settings) -> None:
         announce(run, settings, model, seen, unseen)
         run.say(*(f"data: {note}" for note in grasps.notes))
         run.say(*ahead(run.position.epoch + run.position.batch / feed.batches, settings, scheduler))
+        price = kl_weight(settings, math.inf)
         for epoch in run:
             model.train()
             for items in epoch:
@@ -74,7 +75,6 @@ def train(settings: Settings) -> None:
                     losses["loss"].backward()
                     run.log(losses, lr=scheduler.lr)
                 optimizer.step()
-            price = kl_weight(settings, math.inf)
             run.log(valid=evaluate(model, unseen, device, objective, price=price, calibrate=True))
 
 
