@@ -27,8 +27,9 @@ from perpart.fits import picture, solve
 from perpart.fits.asked import Maps
 from perpart.fits.trials import Place, Worth, of
 from perpart.hands import Hands
+from perpart.scores.levels import STEPS, TOUCH
 
-TOUCH, BLUR, MIX = 0.5, 60, 0.7
+BLUR, MIX = 60, 0.7
 HEAD = (
     "median of", "F1", "joints mm", "angles °", "depth mm", "most", "volume cm³", "shift mm", "touch %", "hold %",
     "CPU s",
@@ -71,7 +72,7 @@ def asked(found: GraspSet, mine: np.ndarray) -> Maps:
     """The maps of some grasps of one object."""
     cloud = found.cloud(int(found.object_of[mine[0]]), 2048)
     contact, part, direction = found.label(mine, cloud[None], np.zeros(len(mine), np.int64))
-    return Maps(cloud, contact.astype(np.float32) / 255, part, direction.astype(np.float32))
+    return Maps(cloud, contact.astype(np.float32) / STEPS, part, direction.astype(np.float32))
 
 
 def contenders(place: Place, true: Hands, maps: Maps):

@@ -48,7 +48,7 @@ def write(
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _clear(folder)
+        clear(folder, META, "sampling")
         arrays = _arrays(folder, drawn)
         clouds = [_cloud(folder / f"sample_{k:03d}.ply", drawn, k) for k in range(len(drawn.contact))]
         surfaces = _surfaces(folder, drawn, mesh)
@@ -138,14 +138,15 @@ def _constants(drawn: Drawn) -> dict[str, Any]:
     }
 
 
-def _clear(folder: Path) -> None:
-    """Removes the files that an earlier sampling lists: three samples must not lie beside five older ones."""
-    if not (folder / META).is_file():
+def clear(folder: Path, record: str, what: str, *more: str) -> None:
+    """Removes the files that the record of an earlier run lists, and `more` beside them: three samples must not lie
+    beside five older ones. Without a record nothing. Raises Mistake where it is none of an earlier `what`."""
+    if not (folder / record).is_file():
         return
     try:
-        names = json.loads((folder / META).read_text())["files"]
+        names = json.loads((folder / record).read_text())["files"]
         old = [folder / name for name in names if Path(name).name == name]
     except (ValueError, KeyError, TypeError) as error:
-        raise Mistake(f"{folder / META}: is not the record of an earlier sampling; give another --out") from error
-    for path in old:
+        raise Mistake(f"{folder / record}: is not the record of an earlier {what}; give another --out") from error
+    for path in [*old, *(folder / name for name in more)]:
         path.unlink(missing_ok=True)

@@ -15,9 +15,10 @@ from perpart import clouds
 from perpart.errors import Mistake, told
 from perpart.fits import aims, files, picture, solve
 from perpart.fits.asked import Maps
-from perpart.fits.trials import DENSITY, NEAR, TOUCH, Place, Worth, own
+from perpart.fits.trials import DENSITY, NEAR, Place, Worth, own
 from perpart.grasps.filters import VOXEL
 from perpart.hands import Hands
+from perpart.scores.levels import TOUCH
 from perpart.scores.table import lines
 
 OFF = 0.003

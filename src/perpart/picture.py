@@ -12,10 +12,10 @@ from matplotlib.patches import Rectangle
 from perpart import canvas
 from perpart.colours import DIGITS, UNTOUCHED, colour, digit, paint
 from perpart.hand import PARTS
+from perpart.scores.levels import TOUCH
 
 FRONT, BACK = (-60.0, 25.0), (120.0, 25.0)  # degrees: around z, above the horizon
 SHOWN = 11  # samples on a sheet; the summary is the twelfth
-TOUCH = 0.5  # contact from which a part counts as touching: a gap of 6 mm
 WIDTH, CAPTION, TITLE, LEGEND = (
     10.8,
     0.3,

@@ -14,7 +14,7 @@ from trimesh.visual.texture import TextureVisuals
 from perpart import hand
 from perpart.colours import colour
 from perpart.errors import Mistake
-from perpart.export import META
+from perpart.export import META, clear
 from perpart.fits.asked import Maps
 from perpart.fits.solve import Fits
 from perpart.hand import ANGLES, BONES, PARTS
@@ -107,13 +107,5 @@ def _numbers(values: Sequence[float] | np.ndarray) -> str:
 
 
 def _clear(folder: Path) -> None:
-    """Remove the files that an earlier fit lists: three hands must not lie beside five older ones."""
-    if not (folder / RECORD).is_file():
-        return
-    try:
-        names = json.loads((folder / RECORD).read_text())["files"]
-        old = [folder / name for name in names if Path(name).name == name]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Mistake(f"{folder / RECORD}: is not the record of an earlier fit; give another --out") from error
-    for path in [*old, folder / SHEET]:
-        path.unlink(missing_ok=True)
+    """Remove what an earlier fit wrote."""
+    clear(folder, RECORD, "fit", SHEET)

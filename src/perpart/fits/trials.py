@@ -20,12 +20,11 @@ from perpart.grasps.hold import Bench
 from perpart.hands import Hands, gaps
 from perpart.objects import Object, build
 from perpart.objects.field import Field
+from perpart.scores.levels import TOUCH
 from perpart.threads import single_threaded
 
 NEAR = 0.005
 """Metres from the object within which a part counts as in contact."""
-TOUCH = 0.5
-"""Contact from which a part touches a point, as everywhere in the evaluation."""
 DENSITY = 400.0
 """Kilograms per cubic metre of a person's object whose mass nobody says: a full cup, a tool of wood and iron."""
 BALLS = 13
