@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks import sitting
+from unbroken import records
 
 ROOT = Path(__file__).parents[1]
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -105,8 +106,8 @@ def picked(figures: list[dict], table: str, guess: str, measure: str, at: float 
 
 def pace(work_dir: Path) -> float:
     """Median seconds of an epoch of a run, its validation included."""
-    records = [json.loads(line) for line in (work_dir / "journal.jsonl").read_text().splitlines()]
-    return statistics.median(r["time"]["seconds"] for r in records if r["at"] == "epoch")
+    journal = records.read(str(work_dir / "journal.jsonl"))
+    return statistics.median(record["time"]["seconds"] for record in journal if record["at"] == "epoch")
 
 
 def row(name: str, found: Sequence[dict[str, float]]) -> list[str]:

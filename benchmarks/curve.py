@@ -4,13 +4,13 @@ python -m benchmarks.curve WORK_DIR --out docs/curve.png. Everything is read fro
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from perpart import sheets
+from unbroken import records
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,8 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("work_dir", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    lines = (options.work_dir / "journal.jsonl").read_text().splitlines()
-    epochs = [record for record in map(json.loads, lines) if record["at"] == "epoch"]
+    epochs = [record for record in records.read(str(options.work_dir / "journal.jsonl")) if record["at"] == "epoch"]
     sheets.save(drawn(epochs), options.out)
     best = max(epochs, key=lambda record: record["valid"]["score"])
     print(f"{len(epochs)} epochs; best score {best['valid']['score']:.4f} after {best['epoch']}; wrote {options.out}")

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -124,7 +124,7 @@ def forget(path: Path) -> None:
     os.close(handle)
 
 
-def trained(model: ContactCVAE, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
+def trained(model: Callable[[Batch], Any], optimizer: torch.optim.Optimizer, batch: Batch) -> None:
     optimizer.zero_grad()
     objective(model(batch), batch, 1e-3)["loss"].backward()
     optimizer.step()

@@ -15,15 +15,13 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import sitting
-from benchmarks.draw import drawn
+from benchmarks.draw import Batch, contacts, drawn, trained
 from perpart import losses, memory
-from perpart.data import cache, graspset
-from perpart.data.dataset import Contacts
+from perpart.data import cache
 from perpart.model import ContactCVAE, thinned
 from perpart.settings import PRESETS, Settings
 
 objective = losses.objective
-Batch = dict[str, Tensor]
 FULL = 8, 16
 """Batch sizes at which the full model is measured beside the presets."""
 
@@ -56,7 +54,7 @@ class Case:
         settings = Settings(**preset)
         points, width = (64, 8) if quick else (settings.points, settings.width)
         self.name, self.size, self.device = name, min(size, 8) if quick else size, device
-        data = Contacts(graspset.load(None), "train", points, most=16 if quick else 512, folders=cache.places(None))
+        data = contacts(None, points, 16 if quick else 512, cache.places(None))
         self.batch = {key: value.to(device) for key, value in next(drawn(data, self.size)).items()}
         torch.default_generator.manual_seed(0)
         self.model = ContactCVAE(width, points).to(device)
@@ -66,9 +64,7 @@ class Case:
         self.work = counter.get_total_flops()
 
     def step(self) -> None:
-        self.optimizer.zero_grad()
-        objective(self.model(self.batch), self.batch, 1e-3)["loss"].backward()
-        self.optimizer.step()
+        trained(self.model, self.optimizer, self.batch)
 
     def seconds(self) -> float:
         return clocked(self.step, self.device)
@@ -116,21 +112,14 @@ def faster(case: Case, rounds: int) -> None:
     """Print what a compiled step and one in bfloat16 (autocast) would cost, beside the step as it is."""
     compiled = torch.compile(case.model)
 
-    def swift() -> None:
-        case.optimizer.zero_grad()
-        objective(compiled(case.batch), case.batch, 1e-3)["loss"].backward()
-        case.optimizer.step()
-
-    def halved() -> None:
-        case.optimizer.zero_grad()
+    def halved(batch: Batch) -> dict[str, Tensor | list[Tensor]]:
         with torch.autocast(case.device.type, torch.bfloat16):
-            outputs = case.model(case.batch)
-        whole = {name: value.float() if isinstance(value, Tensor) else value for name, value in outputs.items()}
-        objective(whole, case.batch, 1e-3)["loss"].backward()
-        case.optimizer.step()
+            outputs = case.model(batch)
+        return {name: value.float() if isinstance(value, Tensor) else value for name, value in outputs.items()}
 
-    first = clocked(swift, case.device)
-    ways = {"as it is": case.step, "torch.compile": swift, "bfloat16": halved}
+    models = {"as it is": case.model, "torch.compile": compiled, "bfloat16": halved}
+    ways = {name: partial(trained, model, case.optimizer, case.batch) for name, model in models.items()}
+    first = clocked(ways["torch.compile"], case.device)
     times = sitting.turns({name: partial(clocked, way, case.device) for name, way in ways.items()}, rounds)
     rows = [
         [name, f"{1e3 * sitting.median(times, name):,.1f}", f"{sitting.ratio(times, name, 'as it is'):.2f}"]

@@ -19,6 +19,7 @@ from perpart.fit import Fitting
 from perpart.fits import aims, solve
 from perpart.fits.solve import Round
 from perpart.hand import PARTS
+from tests.perpart.refused import refused
 
 AWAY = np.array([0.5, -0.3, 0.2])  # metres by which the tube's file lies off the origin
 SHORT = (Round(2, 64, 6, 1.0, aims.Weights()), Round(1, 64, 6, 0.5, aims.Weights()))
@@ -132,34 +133,28 @@ def test_a_point_cloud_is_fitted_without_an_inside_and_it_is_said(folder, short,
 # --- bad input ---
 
 
-def refused(capsys, folder: Path, **changes: str) -> str:
+def refusal(capsys, folder: Path, **changes: str) -> str:
     asked = {"maps": folder / "maps", "object": folder / "tube.ply", "out": folder / "cli"} | changes
-    with pytest.raises(SystemExit) as caught:
-        fit.main([word for name, value in asked.items() for word in (f"--{name}", str(value))])
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
+    return refused(capsys, fit.main, *(word for name, value in asked.items() for word in (f"--{name}", str(value))))
 
 
 def test_a_folder_without_maps_is_one_line(folder, capsys):
-    assert "holds no meta.json; give a folder that" in refused(capsys, folder, maps=folder)
+    assert "holds no meta.json; give a folder that" in refusal(capsys, folder, maps=folder)
 
 
 @pytest.mark.parametrize(("name", "value"), [("n", "0"), ("n", "3"), ("seed", "-1"), ("mass", "0")])
 def test_a_number_of_no_use_is_one_line(folder, capsys, name, value):
-    assert f"--{name} {value}" in refused(capsys, folder, **{name: value})
+    assert f"--{name} {value}" in refusal(capsys, folder, **{name: value})
 
 
 def test_another_object_is_one_line(folder, capsys):
     trimesh.creation.box((0.2, 0.2, 0.2)).export(folder / "box.ply")
-    assert "mm off" in refused(capsys, folder, object=folder / "box.ply")
+    assert "mm off" in refusal(capsys, folder, object=folder / "box.ply")
 
 
 def test_a_missing_object_and_an_empty_out_are_one_line(folder, capsys):
-    assert "no such file" in refused(capsys, folder, object=folder / "none.ply")
-    assert "--out is empty" in refused(capsys, folder, out="")
+    assert "no such file" in refusal(capsys, folder, object=folder / "none.ply")
+    assert "--out is empty" in refusal(capsys, folder, out="")
 
 
 def test_the_script_explains_itself_with_three_examples():

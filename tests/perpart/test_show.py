@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sampled import MUG, folder, hand
 
 from perpart.show import main
+from tests.perpart.refused import refused
+from tests.perpart.sampled import MUG, folder, hand
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +28,6 @@ def place(tmp_path_factory) -> Path:
 def said(path: Path) -> dict:
     (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', path.read_text())
     return json.loads(found)
-
-
-def refused(capsys, *arguments: str) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    return error
 
 
 def test_the_script_runs_and_says_what_it_wrote(place):
@@ -70,30 +61,30 @@ def test_the_help_fits_a_screen_and_shows_three_commands(capsys):
 
 
 def test_a_missing_folder_is_one_line(place, capsys):
-    assert "there is no such folder" in refused(capsys, "--samples", str(place / "none"))
+    assert "there is no such folder" in refused(capsys, main, "--samples", str(place / "none"))
 
 
 def test_arrays_of_other_shapes_are_one_line(tmp_path, capsys):
     maps = folder(tmp_path / "maps", 1, 50)
     np.save(maps / "points.npy", np.zeros((51, 6)))
-    assert "points.npy: has the shape [51, 6]; expected [50, 6]" in refused(capsys, "--samples", str(maps))
+    assert "points.npy: has the shape [51, 6]; expected [50, 6]" in refused(capsys, main, "--samples", str(maps))
 
 
 def test_a_truth_of_another_shape_is_one_line(place, tmp_path, capsys):
     np.save(tmp_path / "true.npy", np.zeros((1, 100, 16)))
-    error = refused(capsys, "--samples", str(place / "maps"), "--truth", str(tmp_path / "true.npy"))
+    error = refused(capsys, main, "--samples", str(place / "maps"), "--truth", str(tmp_path / "true.npy"))
     assert "true.npy: has the shape [1, 100, 16]; expected [m, 200, 16]" in error
 
 
 def test_hands_and_objects_that_are_not_there_are_one_line(place, capsys):
     samples = ("--samples", str(place / "maps"))
-    assert "there is no hand" in refused(capsys, *samples, "--hands", str(place / "none"))
-    assert "there is no such file" in refused(capsys, *samples, "--object", str(place / "none.ply"))
+    assert "there is no hand" in refused(capsys, main, *samples, "--hands", str(place / "none"))
+    assert "there is no such file" in refused(capsys, main, *samples, "--object", str(place / "none.ply"))
 
 
 @pytest.mark.parametrize("out", ["none/a.html", ".", "a\0.html"])
 def test_an_out_that_cannot_be_written_is_one_line_and_leaves_nothing(place, tmp_path, capsys, out):
-    error = refused(capsys, "--samples", str(place / "maps"), "--out", f"{tmp_path}/{out}")
+    error = refused(capsys, main, "--samples", str(place / "maps"), "--out", f"{tmp_path}/{out}")
     assert "cannot be written" in error
     assert "give another --out" in error
     assert list(tmp_path.iterdir()) == []

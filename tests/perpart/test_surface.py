@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import trimesh
-from sampled import MUG, found
 
 from perpart.shown.surface import lighter, refined, surface
+from tests.perpart.sampled import MUG, found
 
 
 def test_the_surface_stays_the_same_and_its_edges_become_short():
