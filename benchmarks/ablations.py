@@ -11,11 +11,13 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks import sitting
+from tests.whole.fixtures import few_grasps
 from unbroken import records
 
 ROOT = Path(__file__).parents[1]
@@ -31,9 +33,9 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "the ancestor's form and losses, normal": ("--form", "contactgen", "--loss", "contactgen", "--prior", "normal"),
 }
 """What each variant changes."""
-JUDGED = ("--split=test", "--grasps=320", "--points=512", "--resamplings=100")
+JUDGED = ("--grasps=320", "--points=512", "--resamplings=100")
 """How each is judged: a number of points for all, so that the maps compare."""
-GLANCED = ("--split=test", "--grasps=160", "--points=64", "--resamplings=10", "--draws=4")
+GLANCED = ("--points=64", "--resamplings=10", "--draws=4")
 """How a short one is."""
 FIGURES = {
     "F1 rebuilt": ("touch", "rebuilt", "f1", 0.5),
@@ -58,10 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once, each with one thread")
     parser.add_argument("--only", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--preset", default="laptop")
+    parser.add_argument("--data", help="a folder of grasps; by default the set that ships with the package")
     options = parser.parse_args(arguments)
-    if options.quick:
-        options.epochs, options.seeds, options.only, options.preset = 1, 1, ["ours"], "tiny"
     sitting.told("numpy")
+    with tempfile.TemporaryDirectory() as aside:
+        if options.quick:
+            options.folder, options.data = Path(aside) / "runs", str(few_grasps(Path(aside) / "data"))
+            options.epochs, options.seeds, options.only, options.preset = 1, 1, ["ours"], "tiny"
+        compared(options)
+
+
+def compared(options) -> None:
+    """Train and judge what was asked for, and print its table."""
     tasks = [(name, seed) for seed in range(options.seeds) for name in options.only]
     with ThreadPoolExecutor(options.jobs) as crew:
         found = dict(zip(tasks, crew.map(lambda task: judged(options, *task), tasks), strict=True))
@@ -73,15 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def judged(options, name: str, seed: int) -> dict[str, float]:
     """Train one variant with one seed, or go on, or see that it is done; then its figures."""
     work_dir = options.folder / f"{name.replace(' ', '-').replace(',', '')}-{seed}"
+    data = [f"--data={options.data}"] if options.data else []
     asked("train_per_part.py", f"--work-dir={work_dir}", f"--preset={options.preset}", f"--seed={seed}", "--device=cpu",
-          f"--n-epochs={options.epochs}", *VARIANTS[name])  # fmt: skip
-    record = work_dir / "evaluation" / "checkpoint-test.json"
+          f"--n-epochs={options.epochs}", *data, *VARIANTS[name])  # fmt: skip
+    split = "valid" if options.quick else "test"
+    record = work_dir / "evaluation" / f"checkpoint-{split}.json"
     if not record.exists():
-        asked(
-            "evaluate_per_part.py",
-            f"--checkpoint={work_dir / 'checkpoint.pt'}",
-            *(GLANCED if options.quick else JUDGED),
-        )
+        state = f"--checkpoint={work_dir / 'checkpoint.pt'}"
+        asked("evaluate_per_part.py", state, f"--split={split}", *data, *(GLANCED if options.quick else JUDGED))
     figures = json.loads(record.read_text())["figures"]
     return {title: picked(figures, *key) for title, key in FIGURES.items()} | {"s an epoch": pace(work_dir)}
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests import forks
+
 settings.register_profile("here", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("here")
 
@@ -23,3 +25,4 @@ def own_threads() -> Generator[None]:
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A folder of the tests' own for what the main job keeps with the user."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("xdg"))
+    forks.begin()  # with this environment

@@ -18,8 +18,6 @@ from unbroken.__main__ import main
 from unbroken.epoch import Epoch
 from unbroken.state import difference
 
-children.SERVER.set_forkserver_preload(["pytest", "sklearn.datasets", "torch._dynamo", "tests.unbroken.tiny"])
-
 LESSONS = {path.name: path for path in sorted((ROOT / "examples").glob("*.py"))}
 STOPPED, KILLED = 29, 20
 """Batches that a session is given before it is stopped, or killed: in the middle of an epoch in every lesson, of a

@@ -4,7 +4,6 @@ The long form, 200 grasps killed five times at any moment: `python -m tests.whol
 """
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ import pytest
 from perpart.errors import Mistake
 from perpart.grasps import making, pieces
 from perpart.grasps.search import Catch
+from tests.forks import SERVER
 
 # The plate gives nothing in a round, so the apple makes up for it in a second turn: 3 pieces in all.
 WISH = making.Wish(grasps=12, seed=0, instances=1, categories=("apple", "plate"), rounds=1)
@@ -47,9 +47,7 @@ def same(one: Path, other: Path) -> bool:
 
 def killed_at(folder: Path, move: int, *, after: bool) -> int:
     """Make in a process of its own that gets a SIGKILL just before or after it puts so manieth file in its place."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["perpart.grasps.making"])
-    process = context.Process(target=_make_and_die, args=(folder, move, after))
+    process = SERVER.Process(target=_make_and_die, args=(folder, move, after))
     process.start()
     process.join()
     return process.exitcode or 0

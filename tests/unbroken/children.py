@@ -1,4 +1,4 @@
-"""Runs a function in a real process of its own, quickly: forked from a server that has imported torch already
+"""Runs a function in a real process of its own, quickly: forked from a server that has imported everything already
 
 What it prints comes back through a pipe, so that a child may run out of disk without running out of words.
 """
@@ -9,22 +9,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context, set_start_method
+from multiprocessing import set_start_method
 from multiprocessing.connection import Connection
 from typing import Any
 
-SERVER = get_context("forkserver")
-# Optimizers import torch._dynamo when they are made: seconds, in every child.
-SERVER.set_forkserver_preload(
-    [
-        "hypothesis",
-        "pytest",
-        "torch._dynamo",
-        "torch.distributed.checkpoint",
-        "torch.distributed.fsdp",
-        "tests.unbroken.tiny",
-    ]
-)
+from tests.forks import SERVER
 
 
 @dataclass(frozen=True)

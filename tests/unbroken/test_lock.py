@@ -18,6 +18,7 @@ from threading import Timer
 
 import pytest
 
+from tests.forks import SERVER
 from tests.unbroken import children, tiny
 from unbroken import Position, lock
 from unbroken.errors import Occupied, Unwritable
@@ -140,7 +141,7 @@ def left(path: str, holder: Holder) -> None:
 
 def dead() -> int:
     """The pid of a process that has ended."""
-    child = children.SERVER.Process(target=int)
+    child = SERVER.Process(target=int)
     child.start()
     child.join()
     assert child.pid is not None

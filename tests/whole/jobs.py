@@ -1,7 +1,4 @@
-"""Starts jobs as real processes, quickly: forked from a server that has imported everything already
-
-A fresh interpreter spends five seconds on imports; a campaign of kills would spend its time there and nowhere else.
-"""
+"""Starts jobs as real processes, quickly: forked from a server that has imported everything already"""
 
 import importlib
 import os
@@ -9,18 +6,16 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from multiprocessing import get_context, set_start_method
+from multiprocessing import set_start_method
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from tests.forks import SERVER
 from tests.whole import calls
 from unbroken import Position, Run, testing
-
-SERVER = get_context("forkserver")
-SERVER.set_forkserver_preload(["tests.whole.digits", "tests.whole.hands", "torch._dynamo", "torch.utils.tensorboard"])
 
 
 @dataclass(frozen=True)

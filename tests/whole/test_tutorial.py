@@ -19,7 +19,7 @@ def proven(folder: Path, *words: str) -> int:
 
 
 def test_the_difference_in_a_plain_loop_is_found_and_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    code = proven(tmp_path, "--kills", "1", "--seed", "12", "--", *TUTORIAL)
+    code = proven(tmp_path, "--kills", "1", "--seed", "16", "--", *TUTORIAL)
     out = capfd.readouterr().out
     assert code == 1, out
     assert "model.pt: .model['0.bias'][0] is -0." in out
@@ -27,7 +27,7 @@ def test_the_difference_in_a_plain_loop_is_found_and_named(tmp_path: Path, capfd
 
 
 def test_its_twin_in_a_run_is_proven_equal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    code = proven(tmp_path, "--kills", "1", "--seed", "12", "--", *TUTORIAL, "--unbroken")
+    code = proven(tmp_path, "--kills", "1", "--seed", "16", "--", *TUTORIAL, "--unbroken")
     out = capfd.readouterr().out
     assert code == 0, out
     assert "1 of 1 kills" in out

@@ -51,19 +51,19 @@ def killed(
 
 def test_under_torchrun_killed_in_every_way_no_bit_differs(tmp_path: Path) -> None:
     """One process, all of them, torchrun itself; `python -m tests.whole.world` draws more of these."""
-    train(tmp_path / "undisturbed", 3)
+    train(tmp_path / "undisturbed", 2)
     fates = [Fate(1, "batch 5"), Fate("all", "step 4"), Fate("torchrun", 0.4)]
     for planned, finished in ((fates, False), ([], True)):
-        ended = started(3, tmp_path / "run", planned, tmp_path, "--epochs", EPOCHS)
+        ended = started(2, tmp_path / "run", planned, tmp_path, "--epochs", EPOCHS)
         assert ended == (finished, len(planned))
     alike(tmp_path / "undisturbed", tmp_path / "run")
 
 
 @pytest.mark.parametrize("remedy", ["settled", "unsettled"])
 def test_buckets_that_are_rebuilt_after_a_start_are_seen_with_three_processes(remedy: str, tmp_path: Path) -> None:
-    more = ["--unsettled"] if remedy == "unsettled" else []
+    more = ["--wait", *(["--unsettled"] if remedy == "unsettled" else [])]
     train(tmp_path / "undisturbed", 3, *more)
-    killed(tmp_path / "run", 3, "batch 12", *more)  # late: by then some state inside an epoch is on the disk
+    killed(tmp_path / "run", 3, "batch 12", *more)
     train(tmp_path / "run", 3, *more)
     assert equal(tmp_path / "undisturbed", tmp_path / "run") == (remedy == "settled")
 

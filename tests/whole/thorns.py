@@ -82,7 +82,8 @@ def work(options: argparse.Namespace) -> None:
     feed = unbroken.Feed(Points(0, SAMPLES), batch_size=32, workers=options.workers)
     with unbroken.Run(
         options.work_dir, feed, epochs=options.epochs, seed=3, log_every=1, virtual_ranks=options.virtual_ranks,
-        allow=options.allow, save=unbroken.Every(minutes=options.save_minutes), snapshots=unbroken.Keep(every=2),
+        allow=options.allow, save=unbroken.Every(minutes=options.save_minutes, background=not options.wait),
+        snapshots=unbroken.Keep(every=2),
         stop=unbroken.Stop(options.stop_file, options.max_hours), patience=options.patience,
     ) as run:  # fmt: skip
         train(run, options)
@@ -155,6 +156,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--virtual-ranks", type=int, default=0)
     parser.add_argument("--save-minutes", type=float, default=1e-9, help="by default a save at every seam")
+    parser.add_argument("--wait", action="store_true", help="write each state before going on")
     parser.add_argument("--allow", nargs="*", default=[])
     parser.add_argument("--unused", action="store_true", help="a head that has no gradient in every other step")
     parser.add_argument("--plain", action="store_true", help="without BatchNorm and dropout: only sums round otherwise")
