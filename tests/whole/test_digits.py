@@ -13,16 +13,16 @@ from tests.whole.campaign import campaign, compare, digits, equal, every_call, k
 from unbroken import load, testing
 
 
-def test_killed_at_twenty_random_moments_no_bit_differs(tmp_path: Path) -> None:
-    tally = campaign("digits", digits, kills=20, seed=1, folder=tmp_path)
-    assert sum(tally.values()) == 20
+def test_killed_at_random_moments_no_bit_differs(tmp_path: Path) -> None:
+    tally = campaign("digits", digits, kills=10, seed=1, folder=tmp_path)
+    assert sum(tally.values()) == 10
     assert min(tally.values()) > 0, "a kind of moment was never drawn: choose another seed"
 
 
 def test_killed_around_single_calls_no_bit_differs(tmp_path: Path) -> None:
-    tally = every_call("digits", short("digits", digits), tmp_path, most=12, seed=1)
-    assert tally.total() == 12
-    assert tally["not reached"] <= 4
+    tally = every_call("digits", short("digits", digits), tmp_path, most=6, seed=1)
+    assert tally.total() == 6
+    assert tally["not reached"] <= 2
 
 
 def test_a_second_name_that_a_kill_left_is_not_left_for_ever(tmp_path: Path) -> None:

@@ -55,16 +55,16 @@ def go_on(work_dir: Path, *options: object, cwd: Path | None = None) -> jobs.End
     return jobs.run("hands", "--work-dir", work_dir, *options, out=work_dir.parent / "out.txt", cwd=cwd)
 
 
-def test_killed_at_twenty_random_moments_no_bit_differs(data: Path, tmp_path: Path) -> None:
-    tally = campaign("hands", hands(data), kills=20, seed=2, folder=tmp_path)
-    assert sum(tally.values()) == 20
+def test_killed_at_random_moments_no_bit_differs(data: Path, tmp_path: Path) -> None:
+    tally = campaign("hands", hands(data), kills=10, seed=2, folder=tmp_path)
+    assert sum(tally.values()) == 10
     assert min(tally.values()) > 0, "a kind of moment was never drawn: choose another seed"
 
 
 def test_killed_around_single_calls_no_bit_differs(data: Path, tmp_path: Path) -> None:
-    tally = every_call("hands", short("hands", hands(data)), tmp_path, most=8, seed=2)
-    assert tally.total() == 8
-    assert tally["not reached"] <= 3
+    tally = every_call("hands", short("hands", hands(data)), tmp_path, most=5, seed=2)
+    assert tally.total() == 5
+    assert tally["not reached"] <= 2
 
 
 @pytest.mark.parametrize("source", ["", "checkpoint.pt", "checkpoints/E002_net.pt"])
