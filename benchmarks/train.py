@@ -19,6 +19,7 @@ from benchmarks.draw import Batch, contacts, drawn, trained
 from perpart import losses, memory
 from perpart.data import cache
 from perpart.model import ContactCVAE, thinned
+from perpart.pointnet import Shape
 from perpart.settings import PRESETS, Settings
 
 objective = losses.objective
@@ -176,7 +177,7 @@ def pieces(case: Case) -> dict[str, Callable[[], object]]:
     def encoder() -> None:
         made = model.shape(points, normals, tables)
         asked = model.decoder.ask(made, points, normals)
-        (asked.sum() + made.whole.sum()).backward()
+        (asked.sum() + made.whole.sum() + made.tokens.sum()).backward()
 
     def posterior() -> None:
         mu, logvar = model.posterior(thinned(batch, model.points), leaf(shape.whole))
@@ -186,6 +187,9 @@ def pieces(case: Case) -> dict[str, Callable[[], object]]:
         maps = model.decoder(leaf(latent), leaf(shape.whole), leaf(query), points)
         torch.autograd.backward(list(maps.values()), [torch.ones_like(value) for value in maps.values()])
 
+    def seen() -> Shape:
+        return Shape(shape.centres, shape.features, leaf(shape.whole), leaf(shape.tokens))
+
     def lossy() -> None:
         objective(free, batch, 1e-3)["loss"].backward()
 
@@ -193,7 +197,7 @@ def pieces(case: Case) -> dict[str, Callable[[], object]]:
         "encoder": encoder,
         "posterior": posterior,
         "decoder": decoder,
-        "prior": lambda: model.prior.misfit(latent, leaf(shape.whole)).backward(),
+        "prior": lambda: model.prior.misfit(latent, seen()).backward(),
         "losses": lossy,
         "optimizer": case.optimizer.step,
     }

@@ -73,7 +73,7 @@ class Drawing(nn.Module):
         shape = self.shape(points, normals)
         # Always as many rows at once: a sample is then the same, to the bit, whatever the number drawn with it.
         rows = pad(noise, (0, 0, 0, -n % TOGETHER)).split(TOGETHER)
-        latents = torch.cat([self.likely(some, shape.whole.expand(TOGETHER, -1)) for some in rows])[:n]
+        latents = torch.cat([self.likely(some[None], shape)[0] for some in rows])[:n]
         return self._maps(latents, shape, points, normals)
 
     @torch.no_grad()
@@ -82,15 +82,13 @@ class Drawing(nn.Module):
         shape = self.encoded(batch)
         query = self.decoder.ask(shape, batch["points"], batch["normals"])
         noise = torch.randn(n, len(shape.whole), self.latents, generator=generator).to(query.device)
-        latents = self.likely(noise.flatten(0, 1), shape.whole.repeat(n, 1)).unflatten(0, (n, -1))
+        latents = self.likely(noise.transpose(0, 1), shape).transpose(0, 1)
         maps = [self.decoder(latent, shape.whole, query, batch["points"])["contact"] for latent in latents]
         return torch.stack(maps).sigmoid()
 
-    def likely(
-        self, noise: Float[Tensor, "n latents"], whole: Float[Tensor, "n channels"]
-    ) -> Float[Tensor, "n latents"]:
+    def likely(self, noise: Float[Tensor, "batch each latents"], shape: Shape) -> Float[Tensor, "batch each latents"]:
         """The latents that noise stands for on these objects."""
-        return self.prior.carry(noise, whole) if self.prior else noise
+        return self.prior.carry(noise, shape) if self.prior else noise
 
     def encoded(self, batch: dict[str, Tensor]) -> Shape:
         """The objects of a batch; where it carries their balls, `near` and `far`, they are not looked for."""

@@ -39,7 +39,7 @@ class ContactCVAE(Drawing):
         super().__init__(width, points, latents, radii, norm)
         self.posterior = Posterior(width, latents)
         self.decoder = Decoder(width, latents)
-        self.prior = Prior(latents, 4 * width, 4 * width) if prior == "flow" else None
+        self.prior = Prior(latents, 4 * width, 8 * width) if prior == "flow" else None
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor | list[Tensor]]:
         """Reconstruct a batch of points, normals, contact, part and direction; where it carries the balls of its
@@ -55,7 +55,7 @@ class ContactCVAE(Drawing):
         query = self.decoder.ask(shape, batch["points"], batch["normals"])
         maps = self.decoder(latent, shape.whole, query, batch["points"])
         # The posterior is not bent to what the prior can do: the prior follows.
-        flow = {"flow": self.prior.misfit(latent.detach(), shape.whole)} if self.prior else {}
+        flow = {"flow": self.prior.misfit(latent.detach(), shape)} if self.prior else {}
         return {**maps, **flow, "mu": [mu], "logvar": [logvar]}
 
 

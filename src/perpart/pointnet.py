@@ -56,19 +56,23 @@ class PointNet(nn.Module):
         far = self.context(far, second)
         whole = self.whole(far).amax(dim=1)
         spread = blend(first, second) @ far
-        return Shape(first, self.down(torch.cat([near, spread], dim=-1)), whole)
+        return Shape(
+            first, self.down(torch.cat([near, spread], dim=-1)), whole, torch.cat([far, second / UNIT], dim=-1)
+        )
 
 
 class Shape:
-    """An encoded object: features at `centres`, to be asked for at any point, and one feature of the whole."""
+    """An encoded object: features at `centres`, to be asked for at any point; one feature of the `whole`; and `tokens`,
+    what is around each of a few places and where that is, for whoever looks at the object part by part."""
 
     def __init__(
         self,
         centres: Float[Tensor, "batch centres 3"],
         features: Float[Tensor, "batch centres channels"],
         whole: Float[Tensor, "batch channels"],
+        tokens: Float[Tensor, "batch tokens channels+3"],
     ):
-        self.centres, self.features, self.whole = centres, features, whole
+        self.centres, self.features, self.whole, self.tokens = centres, features, whole, tokens
 
     def at(self, points: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points channels"]:
         """The features at points in metres, blended from the nearest centres."""
@@ -93,9 +97,7 @@ class Context(nn.Module):
     ) -> Float[Tensor, "batch centres channels"]:
         rows = features + self.place(centres / UNIT)
         query, key, value = self.ask(self.norm(rows)).unflatten(-1, (3, self.HEADS, -1)).permute(2, 0, 3, 1, 4)
-        # Written out: the fused kernels of some devices add up in no fixed order.
-        attention = (query @ key.mT * query.shape[-1] ** -0.5).softmax(-1)
-        rows = rows + self.answer((attention @ value).transpose(1, 2).flatten(2))
+        rows = rows + self.answer(attend(query, key, value))
         return rows + self.outer(self.inner(self.between(rows)))
 
 
@@ -139,6 +141,17 @@ class Residual(nn.Module):
 
     def forward(self, rows: Float[Tensor, "*shape channels"]) -> Float[Tensor, "*shape channels"]:
         return rows + self.outer(self.inner(self.norm(rows)))
+
+
+def attend(
+    query: Float[Tensor, "batch heads rows each"],
+    key: Float[Tensor, "batch heads tokens each"],
+    value: Float[Tensor, "batch heads tokens each"],
+) -> Float[Tensor, "batch rows channels"]:
+    """What each row finds among the tokens, its heads side by side."""
+    # Written out: the fused kernels of some devices add up in no fixed order.
+    attention = (query @ key.mT * query.shape[-1] ** -0.5).softmax(-1)
+    return (attention @ value).transpose(1, 2).flatten(2)
 
 
 def perceptron(inputs: int, outputs: int) -> nn.Sequential:

@@ -40,7 +40,8 @@ def test_the_maps_have_their_shapes_and_directions_are_unit(model):
 
 def test_every_parameter_gets_a_gradient(model):
     data = batch()
-    torch.nn.init.normal_(model.prior.leave.weight)  # 0 at first, which stops what comes before it for a single step
+    for gate in (model.prior.leave[1], *(block.turn for block in model.prior.blocks)):
+        torch.nn.init.normal_(gate.weight)  # 0 at first, which stops what comes before it for a single step
     objective(model(data), data, 1e-3)["loss"].backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     assert all(p.grad.abs().sum() > 0 for name, p in model.named_parameters() if "weight" in name)
@@ -96,7 +97,7 @@ def test_a_latents_maps_do_not_depend_on_the_others_drawn_with_it(model):
 
 def test_a_sample_does_not_depend_on_how_many_are_drawn_after_it(model):
     model.eval()
-    torch.nn.init.normal_(model.prior.leave.weight)
+    torch.nn.init.normal_(model.prior.leave[1].weight)
     data = batch(1)
     few, many = (
         model.sample(data["points"], data["normals"], n, torch.Generator().manual_seed(3)).contact for n in (3, 40)
@@ -106,14 +107,12 @@ def test_a_sample_does_not_depend_on_how_many_are_drawn_after_it(model):
 
 def test_dreams_of_many_objects_are_samples_of_each(model):
     model.eval()
-    torch.nn.init.normal_(model.prior.leave.weight)
+    torch.nn.init.normal_(model.prior.leave[1].weight)
     data = batch(3)
     dreams = model.dream(data, 1, torch.Generator().manual_seed(3))
     noise = torch.randn(1, 3, 48, generator=torch.Generator().manual_seed(3))[0]
-    shape = model.encoded(data)
     for i in range(3):
-        latent = model.likely(noise[i : i + 1], shape.whole[i : i + 1])
-        alone = model.decode(latent, data["points"][i : i + 1], data["normals"][i : i + 1]).contact
+        alone = model.draw(noise[i : i + 1], data["points"][i : i + 1], data["normals"][i : i + 1]).contact
         torch.testing.assert_close(dreams[:, i], alone)
 
 
