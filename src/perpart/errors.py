@@ -1,7 +1,8 @@
 """What goes wrong with input: one line that says what, where, and what to do"""
 
 import sys
-from collections.abc import Generator
+import traceback
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 
@@ -9,12 +10,23 @@ class Mistake(ValueError):
     """A bad input, told to the person in one line; the commands print it and exit with 2."""
 
 
+DEBUG = "--debug"
+"""The word by which every command tells the traceback of an error too."""
+
+
 @contextmanager
-def told(*kinds: type[Exception]) -> Generator[None]:
-    """Tell a Mistake, or an error of these kinds too, without a traceback, and leave with exit code 2."""
+def told(arguments: Sequence[str] | None, *kinds: type[Exception]) -> Generator[list[str]]:
+    """Tell a Mistake, or an error of these kinds too, in one line, and leave with exit code 2.
+
+    `arguments` are a command line, by default this process's; gives those to obey. With --debug among them the line
+    comes under its traceback.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        yield
+        yield [word for word in words if word != DEBUG]
     except (Mistake, *kinds) as error:
+        if DEBUG in words:
+            traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:  # before a run is there to heed it

@@ -48,7 +48,18 @@ QUICK, FULL = Form(640, 32, None, 0), Form(None, 128, POOL, 4)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Evaluate a checkpoint on objects it was not trained on: tables on the terminal, and as JSON and CSV."""
+    """Evaluate a checkpoint on objects it was not trained on: tables on the terminal, and as JSON and CSV.
+
+    Three examples:
+
+    python evaluate_per_part.py --checkpoint exp_per_part/best.pt
+
+    python evaluate_per_part.py --checkpoint exp_per_part/best.pt --split test --full
+
+    python evaluate_per_part.py --split test --fits 4
+
+    --debug tells the traceback of an error too.
+    """
 
     checkpoint: str = MODEL
     """The state to evaluate: best.pt or any other of a run; by default the model that ships with the package."""
@@ -80,8 +91,8 @@ class Evaluation:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: `python evaluate_per_part.py --checkpoint exp_per_part/checkpoint.pt`."""
-    with told(unbroken.Error):
-        evaluate(tyro.cli(Evaluation, args=arguments))
+    with told(arguments, unbroken.Error) as words:
+        evaluate(tyro.cli(Evaluation, args=words))
 
 
 def evaluate(wish: Evaluation) -> list[Figure]:

@@ -38,6 +38,8 @@ class Fitting:
     python fit_per_part.py --maps maps --object mug.stl --unit mm --mass 0.35 --out hands
 
     python fit_per_part.py --maps maps --object scan.npy --n 2 --out hands
+
+    --debug tells the traceback of an error too.
     """
 
     maps: str
@@ -59,8 +61,8 @@ class Fitting:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: `python fit_per_part.py --maps maps --object mug.ply --out hands`."""
-    with told():
-        fit(tyro.cli(Fitting, args=arguments))
+    with told(arguments) as words:
+        fit(tyro.cli(Fitting, args=words))
 
 
 def fit(wish: Fitting) -> Worth:

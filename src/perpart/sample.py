@@ -19,7 +19,18 @@ from perpart.ship import MODEL
 
 @dataclass(frozen=True)
 class Sampling:
-    """Draw which part of a hand touches where on an object, and write maps, coloured point clouds and a picture."""
+    """Draw which part of a hand touches where on an object, and write maps, coloured point clouds and a picture.
+
+    Three examples:
+
+    python sample_per_part.py --object mug.ply --out maps
+
+    python sample_per_part.py --object mug.stl bottle.obj --unit mm --n 16 --out maps
+
+    python sample_per_part.py --object mug.ply --checkpoint exp_per_part/best.pt --between 0 3 --out maps
+
+    --debug tells the traceback of an error too.
+    """
 
     object: tuple[str, ...]
     """The objects: meshes (.ply .obj .stl .glb .off) or point clouds (.ply .npy .xyz), with z up."""
@@ -46,8 +57,8 @@ class Sampling:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: `python sample_per_part.py --object mug.ply --out DIR`."""
-    with told(unbroken.Error):
-        sample(tyro.cli(Sampling, args=arguments))
+    with told(arguments, unbroken.Error) as words:
+        sample(tyro.cli(Sampling, args=words))
 
 
 def sample(sampling: Sampling) -> list[Path]:

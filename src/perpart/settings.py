@@ -19,7 +19,15 @@ from perpart.schedule import extended
 class Settings:
     """Train a generative model of which part of a hand touches where on an object; the same command again goes on.
 
-    On resume a flag that is not given keeps the run's recorded value.
+    On resume a flag that is not given keeps the run's recorded value. Three examples:
+
+    python train_per_part.py --work-dir ./exp_per_part
+
+    python train_per_part.py --work-dir ./exp_per_part --n-epochs 4000 --extend hold
+
+    python train_per_part.py --work-dir ./exp_per_part --resume ./exp_per_part/checkpoints/E1000_net.pt
+
+    --debug tells the traceback of an error too.
     """
 
     work_dir: str = "./exp_per_part"
@@ -162,7 +170,7 @@ def _recorded(recorded: dict[str, Any], where: str) -> Settings:
 
 
 def _cli(arguments: Sequence[str] | None, default: Settings) -> Settings:
-    return tyro.cli(Settings, args=arguments, default=default)
+    return tyro.cli(Settings, args=arguments, default=default, compact_help=True)
 
 
 def _born(settings: Settings) -> Settings:

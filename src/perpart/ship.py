@@ -33,8 +33,8 @@ class Shipping:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    with told(unbroken.Error):
-        ship(tyro.cli(Shipping, args=arguments))
+    with told(arguments, unbroken.Error) as words:
+        ship(tyro.cli(Shipping, args=words))
 
 
 def ship(wish: Shipping) -> None:

@@ -17,13 +17,15 @@ from perpart.shown.surface import surface
 class Showing:
     """Write one HTML file that shows contact maps in 3-D; it opens in any browser and needs no network.
 
-    For example
+    Three examples:
 
-      python show_per_part.py --samples maps
+    python show_per_part.py --samples maps
 
-      python show_per_part.py --samples maps --truth true_maps.npy --out mug.html
+    python show_per_part.py --samples maps --truth true_maps.npy --out mug.html
 
-      python show_per_part.py --samples maps --object mug.ply --hands hands
+    python show_per_part.py --samples maps --object mug.ply --hands hands
+
+    --debug tells the traceback of an error too.
     """
 
     samples: str
@@ -40,8 +42,8 @@ class Showing:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: `python show_per_part.py --samples DIR [--out FILE.html]`."""
-    with told():
-        show(tyro.cli(Showing, args=arguments))
+    with told(arguments) as words:
+        show(tyro.cli(Showing, args=words))
 
 
 def show(showing: Showing) -> Path:

@@ -22,8 +22,8 @@ VALIDATED = 96
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: `python train_per_part.py --work-dir ./exp_per_part` starts, and goes on."""
-    with told(unbroken.Error):
-        train(parse(arguments))
+    with told(arguments, unbroken.Error) as words:
+        train(parse(words))
 
 
 def train(settings: Settings) -> None:

@@ -9,11 +9,28 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable
 
 from .errors import Error
 
 Verb = Callable[[argparse.Namespace], int]
+EXAMPLES = {
+    "list": ("exp", "exp_a exp_b", "exp/checkpoints --json"),
+    "show": ("exp", "exp/best.pt", "exp/checkpoints/E1000_net.pt --json"),
+    "verify": ("exp", "exp/checkpoint.pt", "exp_a exp_b --json"),
+    "diff": ("exp_a exp_b", "exp/checkpoint.pt exp/checkpoint.prev.pt", "exp/best.pt weights.safetensors"),
+    "join": ("exp one.pt", "exp/checkpoints/E1000_net.pt one.pt", "/shared/exp /tmp/one.pt"),
+    "split": ("one.pt exp_new", "one.pt exp_new --parts 8", "exp/best.pt /shared/exp"),
+    "report": ("exp", "exp_a exp_b --out both.html", "exp --watch"),
+    "prove": (
+        "-- python train.py --out {work_dir}",
+        "--kills 20 --seed 1 -- python train.py --out {work_dir}",
+        "--kills 0 -- python train.py --out {work_dir}",
+    ),
+    "plan": ("exp --mtbf 6h", "exp --mtbf 30d --nodes 64", "exp --mtbf 6h --grace 2min --json"),
+}
+"""What follows each verb, in three commands that its help shows."""
 
 
 def main(words: list[str]) -> int:
@@ -23,6 +40,8 @@ def main(words: list[str]) -> int:
         code = _verb(options.verb)(options)
         sys.stdout.flush()
     except Error as reason:
+        if options.debug:
+            traceback.print_exc()
         print(f"error: {reason}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read along, such as `head`, has seen enough
@@ -78,6 +97,10 @@ def _parser(asked: str) -> argparse.ArgumentParser:
         from . import report  # noqa: PLC0415 (imports numpy)
 
         report.arguments(story)
+    for verb, one in verbs.choices.items():
+        one.add_argument("--debug", action="store_true", help="on an error, its traceback too")
+        told = "\n".join(f"  python -m unbroken {verb} {words}" for words in EXAMPLES[verb])
+        one.epilog, one.formatter_class = f"examples:\n{told}", argparse.RawDescriptionHelpFormatter
     return parser
 
 

@@ -3,8 +3,6 @@
 import contextlib
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.image
@@ -155,9 +153,3 @@ def test_another_object_is_one_line(folder, capsys):
 def test_a_missing_object_and_an_empty_out_are_one_line(folder, capsys):
     assert "no such file" in refusal(capsys, folder, object=folder / "none.ply")
     assert "--out is empty" in refusal(capsys, folder, out="")
-
-
-def test_the_script_explains_itself_with_three_examples():
-    script = Path(__file__).parents[2] / "fit_per_part.py"
-    ran = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=True)
-    assert ran.stdout.count("python fit_per_part.py") == 3

@@ -52,14 +52,6 @@ def test_object_truth_and_hands_are_shown_where_they_are_given(place, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", "mug.ply"]
 
 
-def test_the_help_fits_a_screen_and_shows_three_commands(capsys):
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    shown = capsys.readouterr().out
-    assert shown.count("python show_per_part.py --samples maps") == 3
-    assert len(shown.splitlines()) <= 40
-
-
 def test_a_missing_folder_is_one_line(place, capsys):
     assert "there is no such folder" in refused(capsys, main, "--samples", str(place / "none"))
 

@@ -41,8 +41,8 @@ def check(folder: tyro.conf.Positional[Path], picture: Path = Path("check.png"))
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
-    with told():
-        code = tyro.extras.subcommand_cli_from_dict({"check": check, **imports.COMMANDS}, args=arguments)
+    with told(arguments) as words:
+        code = tyro.extras.subcommand_cli_from_dict({"check": check, **imports.COMMANDS}, args=words)
     raise SystemExit(code)
 
 

@@ -111,8 +111,8 @@ VERBS = {"make": make, "describe": describe, "card": card, "check": check, "shee
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
-    with told():
-        tyro.extras.subcommand_cli_from_dict(VERBS, args=arguments)
+    with told(arguments) as words:
+        tyro.extras.subcommand_cli_from_dict(VERBS, args=words)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ def sheet(out: tyro.conf.Positional[Path], instances: int = 2) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
-    with told():
-        tyro.extras.subcommand_cli_from_dict({"list": table, "sheet": sheet}, args=arguments)
+    with told(arguments) as words:
+        tyro.extras.subcommand_cli_from_dict({"list": table, "sheet": sheet}, args=words)
 
 
 def _several(count: int, option: str) -> None:
