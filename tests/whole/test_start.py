@@ -1,4 +1,4 @@
-"""The quick start is true: its commands, as they stand there, lead from a mesh that is not ours to a page of its maps"""
+"""The quick start is true: its commands, as they stand there, lead from a mesh that is not ours to a page of maps"""
 
 import re
 import shlex
