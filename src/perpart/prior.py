@@ -34,8 +34,9 @@ class Prior(nn.Module):
         )
         self.enter = nn.Linear(latents, hidden)
         self.blocks = nn.ModuleList(Block(hidden, channels + 3) for _ in range(4))
-        self.leave = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, latents))
-        nn.init.zeros_(self.leave[1].weight)
+        last = nn.Linear(hidden, latents)
+        nn.init.zeros_(last.weight)
+        self.leave = nn.Sequential(nn.LayerNorm(hidden), last)
 
     def forward(
         self, latent: Float[Tensor, "batch each latents"], time: Float[Tensor, "batch each 1"], seen: "Seen"
@@ -50,7 +51,8 @@ class Prior(nn.Module):
 
     def look(self, shape: Shape) -> "Seen":
         """What every block sees of these objects, whatever the latent and the time."""
-        return Seen(shape.whole, [block.look(shape.tokens) for block in self.blocks])
+        blocks = (block for block in self.blocks if isinstance(block, Block))
+        return Seen(shape.whole, [block.look(shape.tokens) for block in blocks])
 
     def misfit(self, latent: Float[Tensor, "batch latents"], shape: Shape) -> Float[Tensor, ""]:
         """How far the field is from the straight lines between noise and these latents: mean squared error. Noise and
