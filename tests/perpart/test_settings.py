@@ -90,6 +90,6 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
 
 
 def test_a_mistake_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"), told():
+    with pytest.raises(SystemExit, match="2"), told([]):
         raise Mistake("mug.ply: no such file")
     assert capsys.readouterr().err == "error: mug.ply: no such file\n"
