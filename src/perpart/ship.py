@@ -1,4 +1,4 @@
-"""A trained model to ship: a state without what only training needs, small enough for a package
+"""A trained model to ship: a state without what only training needs, its matrices in half precision, for a package
 
 python -m perpart.ship --checkpoint ./exp_per_part/best.pt --out model.pt
 """
@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import tyro
+from torch import Tensor
 
 import unbroken
 from perpart import forms
@@ -23,7 +24,10 @@ TRAINING = ("optimizer", "scheduler", "parameters", "means")
 
 @dataclass(frozen=True)
 class Shipping:
-    """Write the model of a state alone: as a state like any other, to draw from and to begin from, but not to go on."""
+    """Write the model of a state alone: as a state like any other, to draw from and to begin from, but not to go on.
+
+    Its matrices are rounded to half precision: figures are those of the file, not of the state that it was made of.
+    """
 
     checkpoint: str
     """A state of a run: best.pt, checkpoint.pt or a snapshot."""
@@ -42,6 +46,7 @@ def ship(wish: Shipping) -> None:
     state = unbroken.load(wish.checkpoint)
     forms.restored(state, wish.checkpoint)  # nothing that no one can draw from
     lean = {name: {} if name in TRAINING else value for name, value in state.items()}
+    lean["state_dict"] = {name: small(value) for name, value in state["state_dict"].items()}
     beside = Path(wish.out).with_name(Path(wish.out).name + ".new")
     try:
         checkpoint.write(lean, str(beside))
@@ -50,6 +55,11 @@ def ship(wish: Shipping) -> None:
         raise Mistake(f"{wish.out}: cannot be written ({error.strerror}); give another --out") from error
     megabytes, digest = Path(wish.out).stat().st_size / 1e6, unbroken.load(wish.out)["digest"]
     print(f"wrote {wish.out}: epoch {state['epoch']}, {megabytes:.1f} MB, digest {digest[:12]}")
+
+
+def small(value: Tensor) -> Tensor:
+    """A matrix in half precision, which a model computes with in full again; anything else as it is."""
+    return value.half() if value.is_floating_point() and value.dim() > 1 else value
 
 
 if __name__ == "__main__":

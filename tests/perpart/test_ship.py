@@ -29,7 +29,10 @@ def test_what_is_shipped_holds_the_model_and_nothing_of_its_training(state: Path
     ship.main(["--checkpoint", str(state), "--out", str(out)])
     lean, whole = unbroken.load(str(out)), unbroken.load(str(state))
     assert lean["optimizer"] == {}
-    assert all(torch.equal(lean["state_dict"][name], value) for name, value in whole["state_dict"].items())
+    for name, value in whole["state_dict"].items():
+        kept = lean["state_dict"][name]
+        assert torch.equal(kept, value.half() if value.dim() > 1 else value)
+    assert {value.dtype for value in forms.restored(lean, str(out)).state_dict().values()} == {torch.float32}
     assert "epoch 1, " in capsys.readouterr().out
     assert sorted(path.name for path in state.parent.iterdir()) == ["best.pt", "model.pt"]
 
@@ -48,4 +51,4 @@ def test_without_a_checkpoint_the_shipped_model_draws_maps_that_touch(tmp_path: 
     contact = np.load(tmp_path / "maps" / "contact_maps.npy")
     touching = (contact >= 0.5).any(1)  # [6, 16]: which parts touch
     assert (touching.sum(1) >= 2).mean() > 0.6
-    assert Path(ship.MODEL).stat().st_size < 6e6
+    assert Path(ship.MODEL).stat().st_size < 8e6
