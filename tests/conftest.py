@@ -3,6 +3,10 @@
 import os
 from collections.abc import Generator
 
+# Tests run side by side, and two threads that wait for each other on a busy core are many times slower than one. Told
+# before torch is imported, to this process and to all that it starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 from hypothesis import settings
