@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.whole import browser
+
 LINES = {
     "ablations": [r"\| ours "],
     "drift": [r"\| sums alone \| +2, virtual ranks 4 \| +0 \| +0 \|"],  # not a bit
@@ -20,6 +22,7 @@ LINES = {
     "leaves": [r"\| 40 ", r"\| 160 "],
     "loop": [r"\| bare DataLoader loop ", r"\| unbroken ", r"\| 256 "],
     "memory": [r"\| tiny "],
+    "page": [r"\| alone ", r"\| beside 1 busy "],
     "plan": [r"killed \d+ times", r"\| the real campaign ", r"\| the plan, for these very kills, ", r"\| Young/Daly, "],
     "resume": [r"\| unbroken .* \| +32 \| +yes \|"],  # resumed at 90 %, it read one batch, and that was the right one
     "shards": [r"\| unbroken: the seam, again ", r"\| dcp.save ", r"\| dcp.async_save, again "],
@@ -35,6 +38,8 @@ LINES = {
 def test_a_benchmark_prints_its_table(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if name == "page" and (missing := browser.missing()):
+        pytest.skip(missing)
     printed = short(name, monkeypatch, capsys)
     for line in ["machine: ", "versions: Python 3", *LINES[name]]:
         assert re.search(f"^{line}", printed, re.MULTILINE), printed

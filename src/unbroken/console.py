@@ -59,6 +59,11 @@ class Console:
         else:
             self._print(line)
 
+    def wipe(self) -> None:
+        """Take the live line away: what it tells of is over."""
+        if self._live:
+            self._live.update(Text(), refresh=True)
+
     def close(self) -> None:
         if self._live:
             self._live.stop()

@@ -109,6 +109,7 @@ class Story:
         self.means = Means()
         self.better = self.best.offer(record, position.epoch)
         self._write("epoch", position, record, {"seconds": seconds})
+        self._console.wipe()
         self.say(f"epoch {position.epoch}/{self._epochs}  {brief(_headline(record))}  {seconds:.1f} s")
         for warning in self.best.warnings():
             self.say(warning)
@@ -146,12 +147,15 @@ class Story:
             self._summaries.write({**place, **values, "time": {"unix": clock["unix"], **times}})
 
     def _progress(self, position: Position, samples: int) -> str:
+        """What matters most stands first: a narrow terminal cuts the end off."""
         self._pace.tick(self._done(position))
         speed = self._pace.speed
         left = duration((self._epochs - self._done(position)) / speed) if speed else "?"
+        saved = "" if self.spent.last is None else f"  saved {duration(time.monotonic() - self.spent.last)} ago"
+        first, more = _parted(self.means.glance())
         return (
-            f"epoch {position.epoch + 1}/{self._epochs}  batch {position.batch}/{self._batches}  "
-            f"{brief(_flat(self.means.glance()))}  {speed * samples:.0f} samples/s  {left} left"
+            f"epoch {position.epoch + 1}/{self._epochs}  batch {position.batch}/{self._batches}  {brief(first)}  "
+            f"{speed * samples:.0f} samples/s  {left} left{saved}  {brief(more)}"
         )
 
     def _done(self, position: Position) -> float:
@@ -168,6 +172,8 @@ def _headline(record: Mapping[str, Any]) -> dict[str, float]:
     return shown
 
 
-def _flat(batch: dict[str, Any]) -> dict[str, float]:
-    """A batch's first four values and every number that stands alone."""
-    return {**dict(list(batch["train"].items())[:4]), **{k: v for k, v in batch.items() if k != "train"}}
+def _parted(batch: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+    """A batch's first value and every number that stands alone; and three values more."""
+    train = list(batch["train"].items())
+    alone = {name: value for name, value in batch.items() if name != "train"}
+    return {**dict(train[:1]), **alone}, dict(train[1:4])

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -65,6 +67,31 @@ def test_progress_is_printed_seldom_where_nothing_can_be_redrawn_and_never_logge
     assert len(made) <= 1
     assert capsys.readouterr().out.count("batch") == len(made)
     assert (tmp_path / "train.log").read_text() == ""
+
+
+def test_under_a_terminal_progress_is_one_line_that_is_gone_once_it_is_wiped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main, other = os.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    with os.fdopen(other, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        console = Console()
+        console.open(str(tmp_path / "train.log"))
+        console.progress("batch 1 " + "." * 50)
+        console.wipe()
+        console.say("the epoch is done")
+        console.close()
+    told = ""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+        while True:
+            told += os.read(main, 10_000).decode()
+    os.close(main)
+    _, _, rest = told.partition("batch 1 ")
+    assert "batch" not in rest, "it is not drawn again below the line"
+    assert "…" in rest, "it is cut, not wrapped"
+    assert "the epoch is done" in rest
 
 
 def full_disk(log: Path) -> None:

@@ -12,10 +12,12 @@ def test_a_session_without_saves_has_spent_nothing_on_them() -> None:
     assert Spent().told(1.5, 7) == {"age": 1.5, "steps": 7, "saves": 0, "stalled": 0.0, "written": 0.0}
 
 
-def test_saves_add_up() -> None:
+def test_saves_add_up_and_the_last_one_is_known() -> None:
     sums = Spent()
+    assert sums.last is None
     sums.add(0.25, 2.0)
     sums.add(0.5, 3.0)
+    assert time.monotonic() - 10 < (sums.last or 0.0) <= time.monotonic()
     assert sums.told(9.0, 3) == {"age": 9.0, "steps": 3, "saves": 2, "stalled": 0.75, "written": 5.0}
 
 

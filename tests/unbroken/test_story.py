@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,25 @@ def test_an_epoch_is_one_line_on_the_console_and_in_the_log(
     line = "epoch 1/3  train loss 0.1235  valid iou 0.25  lr 0.0008  61.0 s\n"
     assert capsys.readouterr().out == line
     assert (tmp_path / "train.log").read_text() == line
+
+
+def test_progress_says_first_what_a_narrow_terminal_must_not_cut_off(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story.log({"loss": 0.5, "contact": 2.0, "dice": 3.0, "part": 4.0, "kl": 5.0}, {"lr": 8e-4})
+    story.batch_done(Position(1, 1, 5), 8)
+    place = r"epoch 2/3  batch 1/4  loss 0\.5  lr 0\.0008  \d+ samples/s  \d+:\d\d:\d\d left"
+    assert re.fullmatch(rf"{place}  contact 2  dice 3  part 4\n", capsys.readouterr().out), "nothing is saved yet"
+
+
+def test_progress_says_how_long_ago_the_last_save_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = Story(str(tmp_path), epochs=3, batches=4, log_every=2, summaries=False)
+    told.open(None, Position(1, 0, 4))
+    told.spent.add(0.1, 0.2)
+    told.spent.last = time.monotonic() - 65
+    told.batch_done(Position(1, 1, 5), 8)
+    told.close()
+    assert "left  saved 0:01:05 ago" in capsys.readouterr().out
 
 
 def test_the_mark_vouches_for_all_that_was_told(story: Story, tmp_path: Path) -> None:
