@@ -1,6 +1,6 @@
 """What each choice of the model is worth: variants trained alike on a small budget, judged on unseen categories
 
-python -m benchmarks.ablations --folder exp_ablations [--epochs 64] [--seeds 3] [--jobs 2] [--only NAME…]. Every
+python -m benchmarks.ablations --folder exp_ablations [--epochs 16] [--seeds 3] [--jobs 2] [--only NAME…]. Every
 variant differs from the defaults in one thing, and is trained once with each seed by train_per_part.py, judged by
 evaluate_per_part.py. Stopped, the same command goes on. A figure is the mean over the seeds, ± their standard
 deviation; the seconds of an epoch are the median of its run, beside whatever else ran then.
@@ -55,7 +55,9 @@ FIGURES = {
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = sitting.parser(__doc__)
     parser.add_argument("--folder", type=Path, default=Path("exp_ablations"))
-    parser.add_argument("--epochs", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=16)
+    # Few epochs of many grasps: what validations cost is not what is compared.
+    parser.add_argument("--grasps", type=int, default=1280, help="in each epoch")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once, each with one thread")
     parser.add_argument("--only", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as aside:
         if options.quick:
             options.folder, options.data = Path(aside) / "runs", str(few_grasps(Path(aside) / "data"))
-            options.epochs, options.seeds, options.only, options.preset = 1, 1, ["ours"], "tiny"
+            options.epochs, options.grasps, options.seeds, options.only, options.preset = 1, 128, 1, ["ours"], "tiny"
         compared(options)
 
 
@@ -76,7 +78,7 @@ def compared(options) -> None:
     with ThreadPoolExecutor(options.jobs) as crew:
         found = dict(zip(tasks, crew.map(lambda task: judged(options, *task), tasks), strict=True))
     rows = [row(name, [found[name, seed] for seed in range(options.seeds)]) for name in options.only]
-    print(f"{options.epochs} epochs of the preset {options.preset}, {options.seeds} seeds\n")
+    print(f"{options.epochs} epochs of {options.grasps:,} grasps, preset {options.preset}, {options.seeds} seeds\n")
     sitting.table(["variant", *FIGURES, "s an epoch"], rows)
 
 
@@ -85,7 +87,7 @@ def judged(options, name: str, seed: int) -> dict[str, float]:
     work_dir = options.folder / f"{name.replace(' ', '-').replace(',', '')}-{seed}"
     data = [f"--data={options.data}"] if options.data else []
     asked("train_per_part.py", f"--work-dir={work_dir}", f"--preset={options.preset}", f"--seed={seed}", "--device=cpu",
-          f"--n-epochs={options.epochs}", *data, *VARIANTS[name])  # fmt: skip
+          f"--n-epochs={options.epochs}", f"--grasps-per-epoch={options.grasps}", *data, *VARIANTS[name])  # fmt: skip
     split = "valid" if options.quick else "test"
     record = work_dir / "evaluation" / f"checkpoint-{split}.json"
     if not record.exists():
