@@ -41,6 +41,22 @@ def test_draws_of_the_same_kind_reach_the_ceiling():
         assert draws == pytest.approx(real, abs=near)
 
 
+def test_draws_are_held_against_floor_and_ceiling_object_by_object():
+    things = [invented(i, grasps=12) for i in range(6)]
+    figures = told(Sets, things)
+    for other in ("nearest", "real *"):
+        for measure in Sets.MEASURES:
+            more, draws, theirs = (
+                figures[name, measure, None, ALL].value for name in (f"draws - {other}", "draws", other)
+            )
+            assert more == pytest.approx(draws - theirs)
+    same = told(Sets, [changed(thing, nearest=thing.drawn) for thing in things])
+    even = same["draws - nearest", "diversity", None, ALL]
+    assert same["draws", "diversity", None, ALL].low < same["draws", "diversity", None, ALL].high
+    assert abs(even.low) < 0.05, "objects differ, draws and nearest do not: the difference knows it"
+    assert abs(even.high) < 0.05
+
+
 def test_objects_with_too_few_grasps_and_categories_without_training_are_left_out():
     figures = told(Sets, [invented(0, grasps=3), invented(1, grasps=4)])
     assert figures["draws", "objects", None, ALL].value == 1

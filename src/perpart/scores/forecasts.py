@@ -15,7 +15,7 @@ from perpart.scores.levels import TOUCH
 from perpart.scores.tallies import ALL, NAMES, Figure, per_part, shuffled
 from perpart.scores.training import Plain
 
-MODEL = "draws"
+MODEL, NEAREST, REAL = "draws", "nearest", "real *"
 NAN = float("nan")
 HALVINGS = 8
 """How often an object's real grasps are halved at random."""
@@ -27,7 +27,7 @@ class Chances:
 
     def __init__(self, objects: int, plain: Plain):
         self.plain, self.objects = plain, objects
-        names = (MODEL, "draws' maps", "nearest", "training's rate")
+        names = (MODEL, "draws' maps", NEAREST, "training's rate")
         self.tallies = {(name, event): Calibration.empty(objects) for name in names for event in ("contact", "touch")}
 
     def add(self, judged: Judged, row: int) -> None:
@@ -35,7 +35,7 @@ class Chances:
         forecasts = {
             MODEL: (judged.expected, judged.touch),
             "draws' maps": (judged.drawn.mean(0, np.float64), (judged.drawn >= TOUCH).mean(0)),
-            "nearest": (judged.nearest.mean(0, np.float64), (judged.nearest >= TOUCH).mean(0)),
+            NEAREST: (judged.nearest.mean(0, np.float64), (judged.nearest >= TOUCH).mean(0)),
             "training's rate": (np.tile(self.plain.contact, shape), np.tile(self.plain.touch, shape)),
         }
         for name, (contact, touch) in forecasts.items():
@@ -62,7 +62,8 @@ def curve(table: str, tally: Calibration) -> Iterator[Figure]:
 
 class Sets:
     """How a set of maps resembles the real ones of its object, by D; everybody is held against the same half of the
-    real grasps, in sets as large as that half, over several halvings. What the other half reaches is the ceiling."""
+    real grasps, in sets as large as that half, over several halvings. What the other half reaches is the ceiling.
+    What draws have more than floor and ceiling is told object by object: some objects are hard for all."""
 
     MEASURES = ("mmd", "coverage", "1-nna", "diversity", "energy")
 
@@ -74,19 +75,25 @@ class Sets:
         real = judged.real[thinned(np.arange(len(judged.real)), limit)]
         if len(real) < 4:  # of halves of one, nothing is near or far
             return
-        sources = {"draws": judged.drawn, "nearest": judged.nearest, "category": judged.kin}
-        pools = {"real *": real, **sources, "shuffled parts *": shuffled(judged)[: len(real)]}
+        sources = {MODEL: judged.drawn, NEAREST: judged.nearest, "category": judged.kin}
+        pools = {REAL: real, **sources, "shuffled parts *": shuffled(judged)[: len(real)]}
         mean = real.mean(0, keepdims=True)
         for name, pool in {**pools, "own mean *": np.repeat(mean, len(real) // 2, axis=0)}.items():
             if len(pool) > 1:
-                scores = likeness(pool, real, np.random.default_rng([judged.thing, HALVINGS]), name == "real *")
+                scores = likeness(pool, real, np.random.default_rng([judged.thing, HALVINGS]), name == REAL)
                 self.found.setdefault(name, np.full((self.objects, len(self.MEASURES)), NAN))[row] = scores
 
     def figures(self, weights: Float[np.ndarray, "drawn objects"]) -> Iterator[Figure]:
-        for name, found in self.found.items():
+        for name, found in self._compared().items():
             for measure, values in zip(self.MEASURES, found.T, strict=True):
                 yield Figure("sets", name, measure, None, ALL, *interval(means(weights, values)))
             yield Figure("sets", name, "objects", None, ALL, float(np.isfinite(found[:, 0]).sum()), NAN, NAN)
+
+    def _compared(self) -> dict[str, Float[np.ndarray, "objects measures"]]:
+        """Everybody's figures, and what draws have more than the floor and the ceiling."""
+        others = [name for name in (NEAREST, REAL) if name in self.found]
+        more = {f"{MODEL} - {name}": self.found[MODEL] - self.found[name] for name in others if MODEL in self.found}
+        return {**self.found, **more}
 
 
 def likeness(pool: np.ndarray, real: np.ndarray, rng: np.random.Generator, same: bool) -> np.ndarray:
