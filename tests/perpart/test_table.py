@@ -27,6 +27,7 @@ def test_what_is_not_known_is_a_dash():
     assert "thumb1" in said
     assert "–" in said
     assert number(float("nan"), 3) == "–"
+    assert number(-0.0001, 3) == "0.000"
 
 
 def test_columns_are_as_wide_as_they_must_be():

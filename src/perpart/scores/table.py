@@ -162,7 +162,7 @@ def percent(shelf: Shelf, name: str, measure: str) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    return "–" if np.isnan(value) else f"{value:.{digits}f}"
+    return "–" if np.isnan(value) else f"{value:z.{digits}f}"  # no "-0"
 
 
 def lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
