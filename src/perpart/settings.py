@@ -96,9 +96,6 @@ class Settings:
     """cpu, cuda or cuda:N; auto takes the GPU where there is one."""
     data: str | None = None
     """A folder made by `python -m perpart.grasps make`; by default the set that ships with the package."""
-    valid_every: int = 1
-    """Epochs from one validation to the next; the first and the last epoch are always validated. best.pt is the best of
-    those."""
     snapshot_every: int = 1000
     """Epochs between two snapshots that are kept for good."""
     snapshots_kept: int | None = None
@@ -128,8 +125,8 @@ ONCE = (
 YOUNG = ("virtual_ranks",)
 """What older runs do not record: left out while it is off."""
 FREE = (
-    "num_workers", "n_epochs", "legs", "data", "valid_every", "snapshot_every", "snapshots_kept", "save_minutes",
-    "save_stall", "background", "log_every", "patience",
+    "num_workers", "n_epochs", "legs", "data", "snapshot_every", "snapshots_kept", "save_minutes", "save_stall",
+    "background", "log_every", "patience",
 )  # fmt: skip
 """What cannot change the numbers, or is told elsewhere: the length by --extend, the data by their fingerprint."""
 DERIVED = {"fingerprint", "samples", "epoch_size", "machine"}
@@ -210,7 +207,7 @@ def _usable(settings: Settings) -> Settings:
             raise Mistake(f"--{name.replace('_', '-')} {value}: a finite number")
     if settings.points < FEWEST:
         raise Mistake(f"--points {settings.points}: at least {FEWEST}, or a point has no neighbours")
-    for name in ("n_epochs", "batch_size", "width", "latents", "valid_every", "snapshot_every", "log_every"):
+    for name in ("n_epochs", "batch_size", "width", "latents", "snapshot_every", "log_every"):
         if getattr(settings, name) < 1:
             raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 1")
     if settings.form == "contactgen" and settings.latents < 3:

@@ -17,7 +17,7 @@ from perpart.schedule import Schedule
 from perpart.settings import FREE, Settings, parse, usable_device
 
 VALIDATED = 96
-"""Grasps that are validated on after an epoch, an even part of the split; evaluate_per_part.py takes all of them."""
+"""Grasps that are validated on after each epoch, an even part of the split; evaluate_per_part.py takes all of them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -75,13 +75,7 @@ def train(settings: Settings) -> None:
                     losses["loss"].backward()
                     run.log(losses, lr=scheduler.lr)
                 optimizer.step()
-            if due(settings, epoch.number):
-                run.log(valid=evaluate(model, unseen, device, objective, price=price, calibrate=True))
-
-
-def due(settings: Settings, epoch: int) -> bool:
-    """Whether this epoch, counted from 0, is validated. The first is: no fault of validation shows hours later."""
-    return epoch % settings.valid_every == 0 or epoch + 1 == settings.n_epochs
+            run.log(valid=evaluate(model, unseen, device, objective, price=price, calibrate=True))
 
 
 def own(device: torch.device, run: unbroken.Run) -> torch.device:

@@ -33,14 +33,14 @@ class Best:
         return True
 
     def warnings(self) -> list[str]:
-        """What to say, once, of an epoch that did not log the value, nor did any before it."""
+        """What to say, once, of an epoch that did not log the value."""
         told, self._warnings = self._warnings, []
         return told
 
     def _miss(self, epoch: int) -> None:
-        if not self._warned and not self.epoch:  # later ones may leave it out: who validates seldom means to
+        if not self._warned:
             self._warnings = [f"Warning: epoch {epoch} logged no {self._name}, by which best.pt is to be kept"]
-            self._warned = True
+        self._warned = True
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing, where no best state is asked for."""

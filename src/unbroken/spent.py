@@ -16,7 +16,7 @@ class Spent:
     """Sums over the saves of this session that reached the disk.
 
     stalled: seconds in which training stood still for them. written: seconds from there until they were durable.
-    last: when the last of them was, by the monotonic clock; None before the first.
+    last: when the last of them was taken, by the monotonic clock: what a kill would go back to. None before the first.
     """
 
     saves: int = 0
@@ -27,7 +27,7 @@ class Spent:
     def add(self, stall: float, write: float) -> None:
         """One save more."""
         self.saves, self.stalled, self.written = self.saves + 1, self.stalled + stall, self.written + write
-        self.last = time.monotonic()
+        self.last = time.monotonic() - write
 
     def told(self, age: float, steps: int) -> dict[str, float]:
         """What a record of the journal says of its session, under `time`: it is outside of what is compared."""

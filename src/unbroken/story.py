@@ -151,12 +151,13 @@ class Story:
         self._pace.tick(self._done(position))
         speed = self._pace.speed
         left = duration((self._epochs - self._done(position)) / speed) if speed else "?"
-        saved = "" if self.spent.last is None else f"  saved {duration(time.monotonic() - self.spent.last)} ago"
+        saved = "" if self.spent.last is None else f"saved {duration(time.monotonic() - self.spent.last)} ago"
         first, more = _parted(self.means.glance())
-        return (
-            f"epoch {position.epoch + 1}/{self._epochs}  batch {position.batch}/{self._batches}  {brief(first)}  "
-            f"{speed * samples:.0f} samples/s  {left} left{saved}  {brief(more)}"
-        )
+        told = (
+            f"epoch {position.epoch + 1}/{self._epochs}", f"batch {position.batch}/{self._batches}", f"{left} left",
+            saved, brief(first), f"{speed * samples:.0f} samples/s", brief(more),
+        )  # fmt: skip
+        return "  ".join(words for words in told if words)
 
     def _done(self, position: Position) -> float:
         return position.epoch + position.batch / self._batches

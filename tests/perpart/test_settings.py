@@ -15,7 +15,7 @@ OPTIONS = [
     "batch_size", "grasps_per_epoch", "points", "width",
     "latents", "radii", "norm", "form", "loss", "prior",
     "lr", "lr_end", "weight_decay", "kl_weight", "kl_warmup", "seed", "num_workers", "device", "data",
-    "valid_every", "snapshot_every", "snapshots_kept", "save_minutes", "save_stall", "background", "log_every",
+    "snapshot_every", "snapshots_kept", "save_minutes", "save_stall", "background", "log_every",
 ]  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_a_work_dir_is_kept_as_it_was_typed(tmp_path: Path, monkeypatch: pytest.
     assert parse(["--work-dir", "./exp/"]).work_dir == "./exp/"
 
 
-@pytest.mark.parametrize("option", ["--batch-size", "--width", "--n-epochs", "--valid-every", "--log-every"])
+@pytest.mark.parametrize("option", ["--batch-size", "--width", "--n-epochs", "--log-every"])
 def test_a_number_that_nothing_can_be_done_with_is_refused(option: str, tmp_path: Path) -> None:
     with pytest.raises(Mistake, match=f"{option} 0: at least 1"):
         parse(["--work-dir", str(tmp_path), option, "0"])

@@ -10,7 +10,7 @@ import torch
 from perpart.errors import Mistake
 from perpart.schedule import Schedule
 from perpart.settings import Settings
-from perpart.train import ahead, due, own
+from perpart.train import ahead, own
 
 BORN = Settings(n_epochs=100, legs=((0, 100),))
 
@@ -40,12 +40,6 @@ def test_an_extension_shows_the_learning_rate_on_both_sides_of_the_seam(
     rates, both = said(longer, 100.0)
     assert both.startswith(f"--extend {extend}: {seam}")
     assert rates.endswith(end)
-
-
-def test_the_first_and_the_last_epoch_are_always_validated() -> None:
-    seldom = replace(BORN, valid_every=30)
-    assert [epoch for epoch in range(100) if due(seldom, epoch)] == [0, 30, 60, 90, 99]
-    assert all(due(BORN, epoch) for epoch in range(100))
 
 
 def test_each_of_several_processes_takes_a_gpu_of_its_own() -> None:

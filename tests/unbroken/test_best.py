@@ -46,15 +46,6 @@ def test_an_epoch_without_the_value_is_told_of_once() -> None:
     assert best.warnings() == []
 
 
-def test_epochs_between_two_validations_are_not_told_of() -> None:
-    best = Best(unbroken.Keep(best="valid.score"))
-    assert best.offer({"valid": {"score": 1.0}}, 1)
-    assert not best.offer({"train": {}}, 2)
-    assert best.warnings() == []
-    assert best.offer({"valid": {"score": 2.0}}, 3)
-    assert best.epoch == 3
-
-
 def test_a_history_of_another_value_does_not_count() -> None:
     past = Best(unbroken.Keep(best="valid.score"))
     past.offer({"valid": {"score": 0.9}}, 7)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from unbroken import Position
+from unbroken.console import Console
 from unbroken.errors import Misuse
 from unbroken.spent import Spent
 from unbroken.story import Story
@@ -92,7 +93,7 @@ def test_progress_says_first_what_a_narrow_terminal_must_not_cut_off(
 ) -> None:
     story.log({"loss": 0.5, "contact": 2.0, "dice": 3.0, "part": 4.0, "kl": 5.0}, {"lr": 8e-4})
     story.batch_done(Position(1, 1, 5), 8)
-    place = r"epoch 2/3  batch 1/4  loss 0\.5  lr 0\.0008  \d+ samples/s  \d+:\d\d:\d\d left"
+    place = r"epoch 2/3  batch 1/4  \d+:\d\d:\d\d left  loss 0\.5  lr 0\.0008  \d+ samples/s"
     assert re.fullmatch(rf"{place}  contact 2  dice 3  part 4\n", capsys.readouterr().out), "nothing is saved yet"
 
 
@@ -103,7 +104,18 @@ def test_progress_says_how_long_ago_the_last_save_was(tmp_path: Path, capsys: py
     told.spent.last = time.monotonic() - 65
     told.batch_done(Position(1, 1, 5), 8)
     told.close()
-    assert "left  saved 0:01:05 ago" in capsys.readouterr().out
+    line = capsys.readouterr().out
+    assert re.search(r"left  saved 0:01:05 ago  \d+ samples/s\n", line), "nothing was logged, and no gap is left"
+    assert len(line.partition(" ago")[0]) < 60, "a terminal of 80 columns shows it, at thousands of epochs too"
+
+
+def test_an_epoch_takes_its_live_line_away_before_it_is_told(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[str]()
+    monkeypatch.setattr(Console, "wipe", lambda console: seen.append("wiped"))
+    monkeypatch.setattr(Console, "say", lambda console, line: seen.append(line))
+    story.log({"loss": 1.0}, {})
+    story.epoch_done(Position(1, 0, 4), 1.5)
+    assert seen == ["wiped", "epoch 1/3  train loss 1  1.5 s"]
 
 
 def test_the_mark_vouches_for_all_that_was_told(story: Story, tmp_path: Path) -> None:

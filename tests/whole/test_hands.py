@@ -23,7 +23,7 @@ from tests.tree import ROOT
 from tests.whole import jobs
 from tests.whole.campaign import campaign, compare, equal, every_call, hands, rewrite, short
 from tests.whole.fixtures import few_grasps
-from unbroken import load, state, testing
+from unbroken import load, testing
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +81,6 @@ def test_resuming_prints_and_logs_the_five_lines(source: str, halfway: Path) -> 
     assert [line for line in said[start:] if not line.startswith("the history begins")][:5] == five
     logged = (halfway / "train.log").read_text().splitlines()
     assert [line for line in logged if line in five][-5:] == five
-
-
-def test_who_validates_seldom_has_the_same_model_in_the_end(data: Path, oracle: Path, tmp_path: Path) -> None:
-    seldom = [*hands(data)(tmp_path / "exp", 0, False), "--valid-every", 3]
-    ended = jobs.run("hands", *seldom, out=tmp_path / "out.txt")
-    assert ended.code == 0, ended.out
-    assert "Warning" not in ended.out
-    records = [json.loads(line) for line in (tmp_path / "exp" / "journal.jsonl").read_text().splitlines()]
-    assert [r["epoch"] for r in records if r["at"] == "epoch" and "valid" in r] == [1, 4, 5]
-    often, here = (load(folder / "checkpoint.pt") for folder in (oracle, tmp_path / "exp"))
-    assert [state.difference(often[part], here[part]) for part in ("state_dict", "optimizer", "scheduler")] == [
-        None
-    ] * 3
 
 
 def test_a_stock_torch_load_reads_a_checkpoint_after_the_first_epoch(data: Path, tmp_path: Path) -> None:
