@@ -9,10 +9,11 @@ from perpart.data import graspset
 from perpart.data.graspset import GraspSet
 from perpart.fits import aims, solve
 from perpart.fits.solve import Round
-from perpart.scores.fitted import DRAWS, MEASURES, NEAREST, REAL, TRUE, Grasps
+from perpart.scores.fitted import MEASURES, REAL, TRUE, Grasps
 from perpart.scores.intervals import resamplings
 from perpart.scores.judged import Judged
 from perpart.scores.table import TABLES, Shelf, grasps
+from perpart.scores.tallies import MODEL, NEAREST
 from tests.perpart.invented import changed, invented
 
 SHORT = (Round(2, 64, 6, 1.0, aims.Weights()), Round(1, 64, 6, 0.5, aims.Weights()))
@@ -38,14 +39,14 @@ def test_draws_nearest_and_real_are_fitted_and_real_hands_are_the_ceiling(shippe
         tally.add(on(shipped, category), row)
     figures = list(tally.figures(resamplings(2, 50)))
     found = {(figure.guess, figure.measure): figure for figure in figures}
-    assert {name for name, _ in found} == {DRAWS, NEAREST, REAL, TRUE}
+    assert {name for name, _ in found} == {MODEL, NEAREST, REAL, TRUE}
     assert {measure for _, measure in found} == {*MEASURES, "entropy", "cluster size", "hands"}
     assert found[TRUE, "holds"].value == found[TRUE, "touches"].value == 1
     assert found[TRUE, "depth"].high < 0.002
     assert found[TRUE, "f1"].value > 0.99
-    assert found[DRAWS, "hands"].value == 4
-    assert np.isnan(found[DRAWS, "entropy"].value)  # of four hands nobody knows
+    assert found[MODEL, "hands"].value == 4
+    assert np.isnan(found[MODEL, "entropy"].value)  # of four hands nobody knows
     said = grasps(Shelf(figures)).splitlines()
-    assert [line.split("  ")[0] for line in said] == ["grasps, per object", DRAWS, NEAREST, REAL, TRUE]
+    assert [line.split("  ")[0] for line in said] == ["grasps, per object", MODEL, NEAREST, REAL, TRUE]
     assert "grasps" in TABLES
     assert "100 [100, 100]" in said[-1]

@@ -20,10 +20,10 @@ from perpart.scores.clusters import features, spread
 from perpart.scores.intervals import interval, means
 from perpart.scores.judged import Judged
 from perpart.scores.levels import STEPS
-from perpart.scores.tallies import ALL, Figure
+from perpart.scores.tallies import ALL, MODEL, NEAREST, Figure
 
 TABLE = "grasps"
-DRAWS, NEAREST, REAL, TRUE = "draws", "nearest", "real maps *", "real hands *"
+REAL, TRUE = "real maps *", "real hands *"
 MEASURES = tuple(field.name for field in fields(Worth))
 NAN = float("nan")
 
@@ -43,7 +43,7 @@ class Grasps:
         grasps = thinned(np.flatnonzero(self.source.object_of == judged.thing), self.most)
         labels, _, _ = self.source.label(grasps, judged.cloud[None], np.zeros(len(grasps), np.int64))
         real = labels.astype(np.float32) / STEPS
-        asked = {DRAWS: judged.drawn[: self.most], NEAREST: judged.nearest[: self.most], REAL: real}
+        asked = {MODEL: judged.drawn[: self.most], NEAREST: judged.nearest[: self.most], REAL: real}
         for name, contact in asked.items():
             maps = Maps(judged.cloud, contact)
             fits = solve.fitted(maps, place.ground, self.seed)

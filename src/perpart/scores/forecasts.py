@@ -12,10 +12,10 @@ from perpart.scores.distance import apart
 from perpart.scores.intervals import interval, means
 from perpart.scores.judged import Judged
 from perpart.scores.levels import TOUCH
-from perpart.scores.tallies import ALL, NAMES, Figure, per_part, shuffled
+from perpart.scores.tallies import ALL, MODEL, NAMES, NEAREST, Figure, per_part, shuffled
 from perpart.scores.training import Plain
 
-MODEL, NEAREST, REAL = "draws", "nearest", "real *"
+REAL = "real *"
 NAN = float("nan")
 HALVINGS = 8
 """How often an object's real grasps are halved at random."""

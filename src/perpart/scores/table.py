@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from perpart.scores.calibration import BINS
-from perpart.scores.forecasts import MODEL
 from perpart.scores.levels import TOUCH
-from perpart.scores.tallies import ALL, GUESSES, NAMES, Figure
+from perpart.scores.tallies import ALL, GUESSES, MODEL, NAMES, NEAREST, Figure
 
 NOTES = """\
 rebuilt: from the grasp itself, by the posterior's mean. draw: one sample of the prior, against one of many real grasps.
@@ -82,7 +81,7 @@ def by_part(shelf: Shelf, part: str) -> list[str]:
         shelf.value("touch", "rebuilt", "precision", None, part),
         shelf.value("touch", "rebuilt", "mae", None, part, digits=4),
         shelf.sure("direction", "rebuilt", "degrees", TOUCH, part, digits=0),
-        *(shelf.value("touch", guess, "f1", TOUCH, part) for guess in ("draw", "nearest")),
+        *(shelf.value("touch", guess, "f1", TOUCH, part) for guess in ("draw", NEAREST)),
         *(shelf.value("chance of contact", MODEL, measure, None, part, digits=4) for measure in ("ece", "brier")),
     ]
 

@@ -22,6 +22,8 @@ from perpart.scores.training import Plain
 ALL = "all"
 NAMES = (*PARTS, ALL)
 THRESHOLDS = (0.25, TOUCH, 0.75)
+MODEL, NEAREST = "draws", "nearest"
+"""Who guesses in more than one table: the model, and the nearest training object."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ GUESSES: dict[str, Callable[[Judged], np.ndarray]] = {
     "rebuilt": lambda judged: judged.rebuilt,
     "draw": lambda judged: turns(judged.drawn, len(judged.real)),
     "draws' mean": lambda judged: np.broadcast_to(judged.drawn.mean(0), judged.real.shape),
-    "nearest": lambda judged: turns(judged.nearest, len(judged.real)),
+    NEAREST: lambda judged: turns(judged.nearest, len(judged.real)),
     "nearest's mean": lambda judged: np.broadcast_to(judged.nearest.mean(0), judged.real.shape),
     "another real *": lambda judged: np.roll(judged.real, 1, axis=0) if len(judged.real) > 1 else judged.real[:0],
     "others' mean *": lambda judged: others_mean(judged.real),
