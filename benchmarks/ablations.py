@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = sitting.parser(__doc__)
     parser.add_argument("--folder", type=Path, default=Path("exp_ablations"))
     parser.add_argument("--epochs", type=int, default=16)
-    # Few epochs of many grasps: what validations cost is not what is compared.
+    # Few epochs of many grasps: each ends with a validation, which takes time and teaches nothing.
     parser.add_argument("--grasps", type=int, default=1280, help="in each epoch")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once, each with one thread")

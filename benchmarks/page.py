@@ -2,8 +2,8 @@
 
 python -m benchmarks.page [--samples 50] [--rounds 5] [--busy 2]. The page is what the commands write for a mug: samples
 of the model that ships, and a hand fitted to each. Every round opens it in a new browser, alone and beside busy
-processes in turn. Usable is when the page is drawn and listens, from the first byte read; a sample is what it takes to
-draw the next one after the key for it.
+processes in turn. Usable is when the page is drawn and listens, from the first byte read; a sample is what it takes
+from the key for the next one until two frames are drawn, both told and asked over the browser's pipe.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ def made(folder: Path, samples: int) -> Path:
     return show.show(show.Showing(samples=maps, object=mug, hands=hands))
 
 
-def opened(page: Path, busy: int, rounds: int) -> dict[str, tuple[float, float]]:
+def opened(page: Path, busy: int, rounds: int) -> dict[str, list[float]]:
     """The median seconds until the page is usable, and of a sample: alone, and beside so many busy processes."""
     found: dict[str, list[tuple[float, float]]] = {}
     for _ in range(rounds):
@@ -58,13 +58,7 @@ def opened(page: Path, busy: int, rounds: int) -> dict[str, tuple[float, float]]
             with tempfile.TemporaryDirectory() as home, load(beside):
                 name = f"beside {beside} busy" if beside else "alone"
                 found.setdefault(name, []).append(used(page, Path(home)))
-    return {name: medians(each) for name, each in found.items()}
-
-
-def medians(rounds: list[tuple[float, float]]) -> tuple[float, float]:
-    """Of each of both figures."""
-    ready, follow = zip(*rounds, strict=True)
-    return statistics.median(ready), statistics.median(follow)
+    return {name: list(map(statistics.median, zip(*each, strict=True))) for name, each in found.items()}
 
 
 def used(page: Path, home: Path) -> tuple[float, float]:

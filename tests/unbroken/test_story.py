@@ -100,7 +100,6 @@ def test_progress_says_first_what_a_narrow_terminal_must_not_cut_off(
 def test_progress_says_how_long_ago_the_last_save_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Story(str(tmp_path), epochs=3, batches=4, log_every=2, summaries=False)
     told.open(None, Position(1, 0, 4))
-    told.spent.add(0.1, 0.2)
     told.spent.last = time.monotonic() - 65
     told.batch_done(Position(1, 1, 5), 8)
     told.close()
