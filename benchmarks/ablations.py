@@ -33,8 +33,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "the ancestor's form and losses, normal": ("--form", "contactgen", "--loss", "contactgen", "--prior", "normal"),
 }
 """What each variant changes."""
-JUDGED = ("--grasps=320", "--points=512", "--resamplings=100")
-"""How each is judged: a number of points for all, so that the maps compare."""
+JUDGED = ("--grasps=320", "--points=512", "--resamplings=100", "--tries=1")
+"""How each is judged: a number of points for all, so that the maps compare, and the prior as it is."""
 GLANCED = ("--points=64", "--resamplings=10", "--draws=4")
 """How a short one is."""
 FIGURES = {

@@ -51,17 +51,6 @@ class Drawing(nn.Module):
         return mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
 
     @torch.no_grad()
-    def sample(
-        self,
-        points: Float[Tensor, "1 points 3"],
-        normals: Float[Tensor, "1 points 3"],
-        n: int,
-        generator: torch.Generator,
-    ) -> "Maps":
-        """Draw n contact, part and direction maps for one object; all randomness comes from `generator`."""
-        return self.draw(torch.randn(n, self.latents, generator=generator).to(points.device), points, normals)
-
-    @torch.no_grad()
     def draw(
         self,
         noise: Float[Tensor, "n latents"],

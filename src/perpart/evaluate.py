@@ -18,6 +18,7 @@ from perpart.data.dataset import POOL, Contacts
 from perpart.data.source import Source
 from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
+from perpart.redraw import TRIES
 from perpart.scores import intervals, record, table
 from perpart.scores.calibration import BINS
 from perpart.scores.fitted import Grasps
@@ -78,6 +79,9 @@ class Evaluation:
     """So many points of each object instead."""
     fits: int | None = None
     """So many hands fitted to draws, real and nearest maps of each object; by default 4 with --full, or else none."""
+    tries: int = TRIES
+    """How often a draw is made at most until it is of a grasp, by the rule of the shipped ones; 1 judges the prior
+    alone."""
     seed: int = 0
     """Decides the draws and the resamplings: the same seed, the same figures."""
     resamplings: int = intervals.DRAWS
@@ -128,7 +132,7 @@ def figured(
     count, plain = len(np.unique(data.object_of)), training.plain()
     grasps = [Grasps(count, training.source, fits, wish.seed)] if fits else []
     tallies = [*(tally(count, plain) for tally in TALLIES), *grasps]
-    for row, one in enumerate(judged(model, data, training, draws=draws, seed=wish.seed)):
+    for row, one in enumerate(judged(model, data, training, draws=draws, tries=wish.tries, seed=wish.seed)):
         for tally in tallies:
             tally.add(one, row)
     weights = intervals.resamplings(count, wish.resamplings, wish.seed)
@@ -142,7 +146,7 @@ def formed(wish: Evaluation) -> Form:
     form = Form(wish.grasps or base.grasps, wish.draws or base.draws, wish.points or base.points, fits)
     for name, least, most in (
         ("grasps", 1, 10**9), ("draws", 2, 10_000), ("points", 32, 65_000), ("fits", 0, 1000),
-        ("seed", 0, 2**31), ("resamplings", 10, 100_000),
+        ("tries", 1, 1000), ("seed", 0, 2**31), ("resamplings", 10, 100_000),
     ):  # fmt: skip
         value = getattr(wish, name)
         if value is not None and not least <= value <= most:
@@ -161,7 +165,7 @@ def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]
         "what": "figures of a per-part contact model; docs/evaluation.md says what each means",
         "command": shlex.join(["python", "evaluate_per_part.py", *flags]),
         "checkpoint": {"digest": state["digest"], "epoch": state["epoch"], "name": Path(wish.checkpoint).name},
-        "form": {"draws": form.draws, "fits": form.fits, "seed": wish.seed},
+        "form": {"draws": form.draws, "tries": wish.tries, "fits": form.fits, "seed": wish.seed},
         "constants": {
             "touch": TOUCH, "thresholds": list(THRESHOLDS), "steps": STEPS, "bins": BINS, "halvings": HALVINGS,
             "resamplings": wish.resamplings, "parts": list(PARTS),
@@ -196,8 +200,9 @@ def heading(wish: Evaluation, facts: dict[str, Any]) -> str:
     part = f"{data['grasps']} grasps" if data["grasps"] == data["of"] else (
         f"{data['grasps']} of {data['of']} grasps, evenly chosen,"
     )  # fmt: skip
+    anew = f", anew where they are no grasps, at most {wish.tries} times" if wish.tries > 1 else ""
     return (
         f"{wish.checkpoint}: epoch {facts['checkpoint']['epoch']}, digest {facts['checkpoint']['digest'][:12]}\n"
         f"split {data['split']} of {same} (fingerprint {data['fingerprint'][:12]}): {part} of {data['objects']} "
-        f"objects, {data['points']} points and {form['draws']} draws each; touch: contact of at least {TOUCH}"
+        f"objects, {data['points']} points and {form['draws']} draws each{anew}; touch: contact of at least {TOUCH}"
     )

@@ -10,7 +10,7 @@ import torch
 import tyro
 
 import unbroken
-from perpart import clouds, export, forms
+from perpart import clouds, export, forms, redraw
 from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
 from perpart.settings import usable_device
@@ -45,6 +45,9 @@ class Sampling:
     """How far draws stray: below 1 they keep to what is most likely, above 1 they try more."""
     between: tuple[int, int] | None = None
     """Draw n steps on the way from one sample of this seed to another, for example 0 3, instead of n samples."""
+    tries: int = redraw.TRIES
+    """How often a sample is drawn at most until it is of a grasp, by the rule of the shipped grasps: three parts touch,
+    of two digits, thumb or palm among them. 1 keeps whatever comes first; take it for models of other contact."""
     seed: int = 0
     """Decides the points and the samples: the same seed, the same files."""
     unit: Literal["m", "cm", "mm"] | None = None
@@ -70,11 +73,12 @@ def sample(sampling: Sampling) -> list[Path]:
     folders = _folders(sampling)
     read = {name: clouds.read(name, sampling.unit) for name in folders}  # all of them, before anything is written
     model, state = restored(sampling.checkpoint, usable_device(sampling.device))
-    noise, files = noises(sampling, model.latents), []
+    files = []
     for name, cloud in read.items():
         print(cloud.said)
-        drawn = draw(model, cloud, sampling.points, noise, sampling.seed)
-        title, facts = _title(sampling, name, state), _facts(sampling, name, state, cloud.unit)
+        drawn, found = draw(model, cloud, sampling)
+        print(redraw.said(found), end="")
+        title, facts = _title(sampling, name, state), _facts(sampling, name, state, cloud.unit, found)
         written = export.write(folders[name], drawn, cloud.mesh, title, facts)
         print(f"wrote {len(written)} files to {folders[name]}: look at {folders[name] / 'sheet.png'} first")
         files += written
@@ -99,17 +103,6 @@ def _folders(sampling: Sampling) -> dict[str, Path]:
     return folders
 
 
-def noises(sampling: Sampling, latents: int) -> torch.Tensor:
-    """The noise of each sample, [n, latents]: independent, or on the great circle between two of them."""
-    # A generator on the CPU draws the same numbers whatever the device.
-    count = sampling.n if sampling.between is None else max(sampling.between) + 1
-    noise = torch.randn(count, latents, generator=torch.Generator().manual_seed(sampling.seed))
-    if sampling.between is not None:
-        start, stop = sampling.between
-        noise = arc(noise[start], noise[stop], sampling.n)
-    return sampling.temperature * noise
-
-
 def arc(start: torch.Tensor, stop: torch.Tensor, n: int) -> torch.Tensor:
     """n steps from one vector to another, turning evenly, their lengths changing evenly: noise on the way is then as
     long as noise is, where a straight line would pass nearer to 0."""
@@ -129,25 +122,42 @@ def restored(path: str, device: torch.device) -> tuple[Drawing, dict[str, Any]]:
     return forms.restored(state, path).to(device), state
 
 
-def draw(model: Drawing, cloud: clouds.Cloud, points: int, noise: torch.Tensor, seed: int) -> export.Drawn:
-    """A sample for each row of noise on `points` surface points of an object, which the seed decides."""
-    surface = cloud.sample(points, np.random.default_rng(seed)).astype(np.float32)
+def draw(model: Drawing, cloud: clouds.Cloud, sampling: Sampling) -> tuple[export.Drawn, redraw.Redrawn]:
+    """Samples on an object as asked for, on surface points that the seed decides."""
+    surface = cloud.sample(sampling.points, np.random.default_rng(sampling.seed)).astype(np.float32)
     device = next(model.parameters()).device
     bounds = cloud.points[:, :3] if cloud.mesh is None else cloud.mesh.bounds
     centre = (bounds.min(axis=0) + bounds.max(axis=0)) / 2
     # The model was trained on objects centred like this; only it sees them so, the files keep the object's place.
     seen = torch.from_numpy((surface[:, :3] - centre).astype(np.float32)).to(device)
     normals = torch.from_numpy(surface[:, 3:].copy()).to(device)
-    maps = model.draw(noise.to(device), seen[None], normals[None])
-    return export.Drawn(surface, maps.contact.cpu().numpy(), maps.part.cpu().numpy(), maps.direction.cpu().numpy())
+    found = _samples(model, sampling, seen[None], normals[None])
+    contact, part, direction = (
+        each.cpu().numpy() for each in (found.maps.contact, found.maps.part, found.maps.direction)
+    )
+    return export.Drawn(surface, contact, part, direction), found
 
 
-def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str) -> dict[str, Any]:
+def _samples(model: Drawing, sampling: Sampling, points: torch.Tensor, normals: torch.Tensor) -> redraw.Redrawn:
+    """n samples, or n steps from one of them to another; steps are taken as they come."""
+    count = sampling.n if sampling.between is None else max(sampling.between) + 1
+    noise = sampling.temperature * redraw.noises(sampling.seed, sampling.tries, count, model.latents)
+    if sampling.between is None:
+        return redraw.redrawn(model, noise, points, normals)
+    ends = redraw.redrawn(model, noise[:, list(sampling.between)], points, normals)
+    start, stop = ends.noise
+    return redraw.redrawn(model, arc(start, stop, sampling.n)[None], points, normals)
+
+
+def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str, found: redraw.Redrawn) -> dict[str, Any]:
     """Where the samples come from. Names without folders: the record is the same wherever the files lie."""
     return {
         "seed": sampling.seed,
         "temperature": sampling.temperature,
         "between": sampling.between,
+        "tries": sampling.tries,
+        "drawn_at_try": found.tries.tolist(),
+        "is_grasp": found.grasps.tolist(),
         "object": Path(name).name,
         "object_unit": unit,
         "checkpoint": Path(sampling.checkpoint).name,
@@ -159,6 +169,7 @@ def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str) -> d
 def _check(sampling: Sampling) -> None:
     for name, least, most in (
         ("n", 1, 10_000), ("points", 16, 1_000_000), ("seed", 0, 2**63 - 1), ("temperature", 0.0, 10.0),
+        ("tries", 1, 1000),
     ):  # fmt: skip
         if not least <= getattr(sampling, name) <= most:
             raise Mistake(f"--{name} {getattr(sampling, name)}: at least {least}, at most {most}")

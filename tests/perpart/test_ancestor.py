@@ -47,10 +47,11 @@ def test_every_parameter_gets_a_gradient(model):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_samples_are_the_generators_and_no_one_elses(model):
+def test_samples_are_the_noises_and_no_one_elses(model):
     model.eval()
-    data, state = batch(1, 300), torch.get_rng_state()
-    draws = [model.sample(data["points"], data["normals"], n, torch.Generator().manual_seed(3)) for n in (4, 2)]
+    data, noise = batch(1, 300), torch.randn(4, model.latents, generator=torch.Generator().manual_seed(3))
+    state = torch.get_rng_state()
+    draws = [model.draw(noise[:n], data["points"], data["normals"]) for n in (4, 2)]
     assert torch.equal(draws[0].contact[:2], draws[1].contact)
     assert torch.equal(state, torch.get_rng_state())
     assert draws[0].contact.shape == (4, 300, 16)

@@ -6,6 +6,7 @@ import torch
 
 from perpart.data.dataset import Contacts
 from perpart.model import ContactCVAE
+from perpart.redraw import grasps
 from perpart.scores.judged import judged
 from perpart.scores.training import Training
 
@@ -44,3 +45,12 @@ def test_another_seed_draws_otherwise(graspset, model):
     (one,), (other,) = (judged(model, data, training, draws=2, seed=seed) for seed in (0, 1))
     assert not np.array_equal(one.drawn, other.drawn)
     np.testing.assert_array_equal(one.rebuilt, other.rebuilt)
+
+
+def test_maps_that_are_no_grasps_are_drawn_anew_and_chances_are_of_first_draws(graspset, model):
+    data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, ["a", "b", "c"], 4)
+    (once,), (anew,) = (judged(model, data, training, draws=4, tries=tries) for tries in (1, 2))
+    assert not grasps(once.drawn).any(), "an untrained model draws none"
+    assert (np.abs(once.drawn - anew.drawn).max((1, 2)) > 0).all()
+    np.testing.assert_array_equal(once.expected, anew.expected)
+    np.testing.assert_array_equal(once.touch, anew.touch)

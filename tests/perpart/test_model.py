@@ -73,11 +73,11 @@ def test_training_draws_from_the_global_generator_and_evaluation_does_not(model)
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_samples_are_the_generators_and_no_one_elses(model):
+def test_samples_are_the_noises_and_no_one_elses(model):
     model.eval()
-    data = batch(1, 400)
+    data, noise = batch(1, 400), torch.randn(4, 48, generator=torch.Generator().manual_seed(3))
     state = torch.get_rng_state()
-    draws = [model.sample(data["points"], data["normals"], n, torch.Generator().manual_seed(3)) for n in (4, 4)]
+    draws = [model.draw(noise, data["points"], data["normals"]) for _ in range(2)]
     assert torch.equal(draws[0].contact, draws[1].contact)
     assert torch.equal(state, torch.get_rng_state())
     assert draws[0].contact.shape == (4, 400, 16)
@@ -98,10 +98,8 @@ def test_a_latents_maps_do_not_depend_on_the_others_drawn_with_it(model):
 def test_a_sample_does_not_depend_on_how_many_are_drawn_after_it(model):
     model.eval()
     torch.nn.init.normal_(model.prior.leave[1].weight)
-    data = batch(1)
-    few, many = (
-        model.sample(data["points"], data["normals"], n, torch.Generator().manual_seed(3)).contact for n in (3, 40)
-    )
+    data, noise = batch(1), torch.randn(40, 48, generator=torch.Generator().manual_seed(3))
+    few, many = (model.draw(noise[:n], data["points"], data["normals"]).contact for n in (3, 40))
     assert torch.equal(few, many[:3])
 
 

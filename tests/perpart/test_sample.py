@@ -13,7 +13,7 @@ import pytest
 import torch
 import trimesh
 
-from perpart import clouds, forms
+from perpart import clouds, export, forms, redraw
 from perpart.errors import Mistake
 from perpart.hand import PARTS
 from perpart.objects import build
@@ -59,8 +59,10 @@ def sampling(place: Path, out: str, **changes) -> Sampling:
     return Sampling((str(place / "mug.ply"),), str(place / out), str(place / "checkpoint.pt"), **asked)
 
 
-def noise(n: int, seed: int) -> torch.Tensor:
-    return torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))
+def drawn(folder: Path, cloud: clouds.Cloud, **changes) -> export.Drawn:
+    """Samples of the folder's model on a cloud, unwritten."""
+    model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
+    return draw(model, cloud, sampling(folder, "unwritten", **changes))[0]
 
 
 def test_the_arrays_have_the_stated_shapes_types_and_ranges(folder):
@@ -87,24 +89,23 @@ def test_the_points_stay_where_the_object_is_in_metres(folder):
 
 
 def test_the_place_of_the_object_does_not_change_what_the_model_says(folder):
-    model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
     mesh = build("mug", 0).mesh
-    here = draw(model, clouds.Cloud(mesh.vertices, mesh, "m", ""), 300, noise(2, 1), seed=1)
+    here = drawn(folder, clouds.Cloud(mesh.vertices, mesh, "m", ""))
     moved = mesh.copy()
     moved.apply_translation(AWAY)
-    there = draw(model, clouds.Cloud(moved.vertices, moved, "m", ""), 300, noise(2, 1), seed=1)
+    there = drawn(folder, clouds.Cloud(moved.vertices, moved, "m", ""))
     assert there.contact == pytest.approx(here.contact, abs=1e-3)
     assert there.points[:, :3] == pytest.approx(here.points[:, :3] + AWAY, abs=1e-6)
 
 
 def test_the_seed_of_a_drawing_is_the_seed_of_its_samples(folder):
-    model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
     mesh = build("mug", 0).mesh
-    drawn = draw(model, clouds.Cloud(mesh.vertices, mesh, "m", ""), 100, noise(2, 9), seed=9)
-    centred = drawn.points[None, :, :3] - mesh.bounds.mean(axis=0).astype(np.float32)
-    points, normals = torch.from_numpy(centred), torch.from_numpy(drawn.points[None, :, 3:])
-    maps = model.sample(points, normals, 2, torch.Generator().manual_seed(9))
-    assert drawn.contact == pytest.approx(maps.contact.numpy(), abs=1e-5)
+    found = drawn(folder, clouds.Cloud(mesh.vertices, mesh, "m", ""), points=100, seed=9, n=2, tries=1)
+    centred = found.points[None, :, :3] - mesh.bounds.mean(axis=0).astype(np.float32)
+    points, normals = torch.from_numpy(centred), torch.from_numpy(found.points[None, :, 3:])
+    model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
+    maps = model.draw(torch.randn(2, 4, generator=torch.Generator().manual_seed(9)), points, normals)
+    assert found.contact == pytest.approx(maps.contact.numpy(), abs=1e-5)
 
 
 def test_meta_says_unit_frame_parts_constants_seed_and_digest(folder):
@@ -152,8 +153,7 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(folder):
     sample(sampling(folder, "again"))
     for name in ("contact_maps.npy", "points.npy", "part_map.npy", "uv_map.npy", "sample_002.ply", "meta.json"):
         assert (folder / "again" / name).read_bytes() == (folder / "maps" / name).read_bytes()
-    model, _ = restored(str(folder / "checkpoint.pt"), torch.device("cpu"))
-    other = draw(model, clouds.read(folder / "mug.ply"), 500, noise(3, 6), seed=6)
+    other = drawn(folder, clouds.read(folder / "mug.ply"), seed=6)
     assert other.points.tobytes() != np.load(folder / "maps/points.npy").tobytes()
     assert other.contact.tobytes() != np.load(folder / "maps/contact_maps.npy").tobytes()
 
@@ -192,8 +192,32 @@ def test_the_way_from_one_sample_to_another_begins_and_ends_with_them(folder):
     assert json.loads((folder / "way/meta.json").read_text())["between"] == [2, 0]
 
 
+def test_samples_that_are_no_grasps_are_drawn_anew_and_all_is_told(folder, capsys, monkeypatch):
+    """The untrained model draws none: here its maps are called grasps by a rule that some of them pass."""
+    monkeypatch.setattr(redraw, "grasps", lambda contact: contact.sum((1, 2)) > contact.sum() / len(contact))
+    sample(sampling(folder, "anew", n=4, tries=2))
+    assert " drawn anew" in capsys.readouterr().out
+    sample(sampling(folder, "once", n=4, tries=1))
+    anew, once = (json.loads((folder / name / "meta.json").read_text()) for name in ("anew", "once"))
+    assert (anew["tries"], once["tries"], once["drawn_at_try"]) == (2, 1, [1] * 4)
+    again = np.array(anew["drawn_at_try"]) > 1
+    assert again.tolist() == [not good for good in once["is_grasp"]]
+    assert 0 < again.sum() < 4
+    maps, first = (np.load(folder / name / "contact_maps.npy") for name in ("anew", "once"))
+    assert (np.abs(maps - first).max((1, 2)) > 0).tolist() == again.tolist()
+
+
+def test_a_way_is_between_the_samples_that_were_kept(folder, monkeypatch):
+    monkeypatch.setattr(redraw, "grasps", lambda contact: np.zeros(len(contact), bool))  # so the last try is kept
+    sample(sampling(folder, "kept", tries=3))
+    sample(sampling(folder, "kept way", tries=3, between=(0, 1), n=4))
+    way, ends = (np.load(folder / name / "contact_maps.npy") for name in ("kept way", "kept"))
+    assert way[0] == pytest.approx(ends[0], abs=1e-4)
+    assert way[-1] == pytest.approx(ends[1], abs=1e-4)
+
+
 def test_noise_on_the_way_is_as_long_as_noise_is():
-    start, stop = noise(2, 0)
+    start, stop = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
     steps = arc(start, stop, 9)
     assert steps.norm(dim=1).numpy() == pytest.approx(torch.linspace(start.norm(), stop.norm(), 9).numpy(), rel=1e-5)
     turns = [float(a @ b / a.norm() / b.norm()) for a, b in pairwise(steps)]
@@ -252,8 +276,8 @@ def test_a_way_from_a_sample_to_itself_is_one_line(folder, capsys):
 
 
 USELESS = [
-    ("temperature", "-1"), ("n", "0"), ("n", "1000000000"), ("points", "3"), ("points", "10000000000"), ("seed", "-1"),
-    ("seed", "9" * 21), ("device", "gpu"),
+    ("temperature", "-1"), ("tries", "0"), ("n", "0"), ("n", "1000000000"), ("points", "3"), ("points", "10000000000"),
+    ("seed", "-1"),     ("seed", "9" * 21), ("device", "gpu"),
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from perpart.data.dataset import thinned
+from perpart.redraw import grasps
 from perpart.scores import sets
 from perpart.scores.calibration import BINS, Calibration
 from perpart.scores.distance import apart
@@ -63,9 +64,10 @@ def curve(table: str, tally: Calibration) -> Iterator[Figure]:
 class Sets:
     """How a set of maps resembles the real ones of its object, by D; everybody is held against the same half of the
     real grasps, in sets as large as that half, over several halvings. What the other half reaches is the ceiling.
-    What draws have more than floor and ceiling is told object by object: some objects are hard for all."""
+    What draws have more than floor and ceiling is told object by object: some objects are hard for all. `grasps` is the
+    share of a pool's maps that are of grasps."""
 
-    MEASURES = ("mmd", "coverage", "1-nna", "diversity", "energy")
+    MEASURES = ("mmd", "coverage", "1-nna", "diversity", "energy", "grasps")
 
     def __init__(self, objects: int, plain: Plain):
         self.objects, self.found = objects, {}
@@ -81,6 +83,7 @@ class Sets:
         for name, pool in {**pools, "own mean *": np.repeat(mean, len(real) // 2, axis=0)}.items():
             if len(pool) > 1:
                 scores = likeness(pool, real, np.random.default_rng([judged.thing, HALVINGS]), name == REAL)
+                scores = np.append(scores, grasps(pool).mean())
                 self.found.setdefault(name, np.full((self.objects, len(self.MEASURES)), NAN))[row] = scores
 
     def figures(self, weights: Float[np.ndarray, "drawn objects"]) -> Iterator[Figure]:

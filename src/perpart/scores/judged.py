@@ -15,6 +15,7 @@ from torch import Tensor
 from perpart.data.dataset import Contacts
 from perpart.drawing import Drawing
 from perpart.metrics import collate, evaluating
+from perpart.redraw import TRIES, noises, redrawn
 from perpart.scores.training import Training
 from perpart.threads import single_threaded
 
@@ -34,7 +35,7 @@ class Judged:
     towards: Float[np.ndarray, "grasps points 3"]  # the rebuilt directions
     mu: Float[np.ndarray, "grasps latents"]  # the posterior's mean
     logvar: Float[np.ndarray, "grasps latents"]  # and the logarithm of its variance
-    drawn: Float[np.ndarray, "draws points 16"]  # samples of the prior
+    drawn: Float[np.ndarray, "draws points 16"]  # samples of the prior, anew where they are no grasps
     expected: Float[np.ndarray, "points 16"]  # the contact that they expect, calibrated
     touch: Float[np.ndarray, "points 16"]  # and the chance of touch
     nearest: Float[np.ndarray, "nearest points 16"]  # grasps of the nearest training object, carried over
@@ -47,6 +48,7 @@ def judged(
     training: Training,
     *,
     draws: int,
+    tries: int = TRIES,
     seed: int = 0,
 ) -> Iterator[Judged]:
     """One object after the other of a data set that does not augment, in their order; computed where the model is."""
@@ -56,10 +58,10 @@ def judged(
         real = {key: torch.stack([item[key] for item in items]).numpy() for key in ("contact", "part", "direction")}
         rebuilt, towards, mu, logvar = reconstructed(model, items)
         # Seeded by object: its draws stay the same whichever others are judged beside it.
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + int(thing))
+        noise = noises(seed * 1_000_003 + int(thing), tries, draws, model.latents)
         yield Judged(
             int(thing), cloud, real["contact"], real["part"], real["direction"], rebuilt, towards, mu, logvar,
-            *drawn(model, cloud, draws, generator),
+            *drawn(model, cloud, noise),
             nearest=training.carried(training.of(training.nearest(cloud)[0]), cloud),
             kin=training.carried(training.kin(training.categories[int(thing)]), cloud),
         )  # fmt: skip
@@ -78,12 +80,11 @@ def reconstructed(model: Drawing, items: list[dict[str, Tensor]]) -> list[np.nda
     return [torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)]
 
 
-def drawn(
-    model: Drawing, cloud: np.ndarray, draws: int, generator: torch.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def drawn(model: Drawing, cloud: np.ndarray, noise: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Contact maps of the prior on an object, and the means of their expected contact and of their chance of touch."""
     points, normals = torch.from_numpy(cloud[None]).to(next(model.parameters()).device).split(3, dim=-1)
     with evaluating(model), single_threaded():
-        maps = model.sample(points, normals, draws, generator)
-    expected, touch = (chance.double().mean(0).cpu().numpy() for chance in (maps.expected, maps.touch))
-    return maps.contact.cpu().numpy(), expected, touch
+        found = redrawn(model, noise, points, normals)
+    # Chances are calibrated for draws as they come.
+    expected, touch = (chance.double().mean(0).cpu().numpy() for chance in (found.first.expected, found.first.touch))
+    return found.maps.contact.cpu().numpy(), expected, touch

@@ -16,7 +16,8 @@ best F1: at the threshold that suits the answers best. AP: average precision. pa
 that touch. degrees: the direction's error where there is contact. ECE, Brier: chances against held-out grasps, of
 contact (its mean) and of touch. MMD: distance of a real grasp from its nearest sample. COV: share of the real grasps
 that are some sample's nearest. 1-NN: as real * (50 % for large sets) where nobody can tell samples from real, 100 %
-where anybody can. energy: distance of the distributions, 0 for the same. draws - nearest: the difference, object by
+where anybody can. energy: distance of the distributions, 0 for the same. grasps: maps that are of grasps by the rule of
+the shipped ones; draws that are not are drawn anew, unless --tries is 1. draws - nearest: the difference, object by
 object; clear where its interval holds no 0. training's: the parts' means in training.
 [ ]: 95 %, bootstrap over objects. What each figure means: docs/evaluation.md."""
 
@@ -113,13 +114,13 @@ def reliability(shelf: Shelf) -> str:
 
 def likeness(shelf: Shelf) -> str:
     """Sets of samples against the real grasps."""
-    head = ["sets, per object", "MMD", "COV %", "1-NN %", "diversity", "energy", "objects"]
+    head = ["sets, per object", "MMD", "COV %", "1-NN %", "diversity", "energy", "grasps %", "objects"]
     return lines(head, [
         [
             name, shelf.sure("sets", name, "mmd"),
             *(percent(shelf, name, measure) for measure in ("coverage", "1-nna")),
             *(shelf.sure("sets", name, measure) for measure in ("diversity", "energy")),
-            shelf.value("sets", name, "objects", digits=0),
+            percent(shelf, name, "grasps"), shelf.value("sets", name, "objects", digits=0),
         ]
         for name in shelf.guesses["sets"]
     ])  # fmt: skip

@@ -1,0 +1,95 @@
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from perpart.drawing import Drawing, Maps
+from perpart.model import ContactCVAE
+from perpart.redraw import grasps, noises, redrawn, said
+
+THERE = torch.zeros(1, 5, 3)
+
+
+class Told:
+    """Draws a grasp where noise is above 0, and a map that nothing touches elsewhere; the direction is the noise."""
+
+    def draw(self, noise: Tensor, points: Tensor, normals: Tensor) -> Maps:
+        del normals
+        n, count = len(noise), points.shape[1]
+        contact = torch.zeros(n, count, 16)
+        contact[:, 0, :7] = (noise[:, :1] > 0).float()  # palm, thumb and index
+        part = torch.zeros(n, count, dtype=torch.long)
+        return Maps(contact, part, noise[:, None, :1].expand(n, count, 3).clone(), contact / 2, contact / 4)
+
+
+def drawn(rows: list[list[float]]):
+    return redrawn(cast(Drawing, Told()), torch.tensor(rows)[:, :, None], THERE, THERE)
+
+
+def test_of_each_sample_the_first_grasp_is_kept_and_told():
+    found = drawn([[1.0, -1.0, -2.0, 3.0], [5.0, 6.0, -7.0, 8.0], [9.0, 10.0, 11.0, 12.0]])
+    assert found.noise.flatten().tolist() == [1.0, 6.0, 11.0, 3.0]
+    assert found.maps.direction[:, 0, 0].tolist() == [1.0, 6.0, 11.0, 3.0]
+    assert found.tries.tolist() == [1, 2, 3, 1]
+    assert found.grasps.all()
+    for values in (found.maps.contact, 2 * found.maps.expected, 4 * found.maps.touch):
+        assert values[:, 0, 0].tolist() == [1.0] * 4
+
+
+def test_what_is_no_grasp_in_the_end_is_the_last_try_and_told():
+    found = drawn([[-1.0, 2.0], [-3.0, 4.0]])
+    assert found.noise.flatten().tolist() == [-3.0, 2.0]
+    assert found.tries.tolist() == [2, 1]
+    assert found.grasps.tolist() == [False, True]
+
+
+def test_the_first_tries_stay_as_the_prior_gave_them():
+    found = drawn([[-1.0, 2.0], [3.0, 4.0]])
+    assert found.first.direction[:, 0, 0].tolist() == [-1.0, 2.0]
+    assert found.first.touch[:, 0, 0].tolist() == [0.0, 0.25]
+
+
+def test_with_one_try_all_are_kept():
+    found = drawn([[-1.0, 2.0]])
+    assert found.noise.flatten().tolist() == [-1.0, 2.0]
+    assert found.tries.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("parts", "grasp"),
+    [
+        ((0, 3, 6), True), ((3, 5, 6), True), ((0, 6, 9), True),
+        ((3, 6), False), ((1, 2, 3), False), ((6, 9, 12), False), ((0, 5, 6), False), ((), False),
+    ],
+)  # fmt: skip
+def test_a_grasp_has_three_touching_parts_of_two_digits_and_the_thumb_or_the_palm(parts, grasp):
+    contact = np.zeros((1, 8, 16), np.float32)
+    for point, part in enumerate(parts):
+        contact[0, point, part] = 0.5
+    assert grasps(contact).tolist() == [grasp]
+    assert not grasps(0.99 * contact).any(), "contact below 0.5 is no touch"
+
+
+def test_the_noise_of_a_sample_does_not_depend_on_the_number_of_samples_or_tries():
+    many, few = noises(4, 3, 50, 48), noises(4, 2, 7, 48)
+    assert torch.equal(many[:2, :7], few)
+    assert len(torch.unique(many[:, :, 0])) == 150
+    assert not torch.equal(noises(5, 1, 7, 48), few[:1])
+
+
+def test_a_sample_is_the_same_bits_whatever_is_drawn_beside_it():
+    torch.default_generator.manual_seed(0)
+    model = ContactCVAE(8, 64, 6).eval()
+    points, normals = torch.randn(2, 1, 64, 3, generator=torch.Generator().manual_seed(1))
+    noise = noises(0, 3, 5, 6)
+    whole, some = (redrawn(model, rows, 0.05 * points, normals) for rows in (noise, noise[:, 3:]))
+    assert torch.equal(whole.maps.contact[3:], some.maps.contact)
+
+
+def test_a_line_says_what_was_drawn_anew_and_what_is_no_grasp():
+    assert said(drawn([[1.0, 2.0]])) == ""
+    assert "2 samples, 1 drawn anew: a grasp has at least three" in said(drawn([[-1.0, 2.0], [3.0, 4.0]]))
+    assert "2 samples, 1 drawn anew and 1 no grasp even at try 2: " in said(drawn([[-1.0, 2.0], [-3.0, 4.0]]))
+    assert "2 samples, 1 no grasp: " in said(drawn([[-1.0, 2.0]]))
