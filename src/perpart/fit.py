@@ -75,13 +75,14 @@ def fit(wish: Fitting) -> Worth:
     _same(wish, centred, place, cloud.points[:, :3] - centre)
     began = time.perf_counter()
     fits = solve.fitted(centred, place.ground, wish.seed)
-    seconds = (time.perf_counter() - began) / len(maps)
+    fitted = time.perf_counter()
     worth = place.worth(Hands.of(fits.angles, fits.root, fits.bones), centred)
+    seconds = np.diff([began, fitted, time.perf_counter()]) / len(maps)
     back = fits.root.copy()
     back[:, :3, 3] += centre
     hands = Hands.of(fits.angles, back, fits.bones)
     print(table(worth, fits.cost))
-    print(f"{seconds:.2f} s a grasp to fit, on one core")
+    print("{:.2f} s a grasp to fit and {:.2f} s to judge, on one core".format(*seconds))
     written = files.write(Path(wish.out), hands, fits, _record(wish, meta, cloud.unit, place, _rows(worth, fits.cost)))
     if cloud.mesh is not None:
         written.append(picture.draw(Path(wish.out) / files.SHEET, cloud.mesh, hands, worth))
@@ -90,11 +91,11 @@ def fit(wish: Fitting) -> Worth:
 
 
 def table(worth: Worth, cost: np.ndarray) -> str:
-    """A line for each hand, and for all of them: the median, of yes and no the share."""
+    """A line for each hand, and one for all: the median, of yes and no the share."""
     figures = {name: values * UNITS.get(name, 1.0) for name, values in asdict(worth).items()}
     rows = [_row(f"{i:03d}", {k: v[i] for k, v in figures.items()}, cost[i], share=False) for i in range(len(cost))]
     every = {k: np.mean(v) if k in ("touches", "holds") else np.median(v) for k, v in figures.items()}
-    return lines(HEAD, [*rows, _row("all", every, float(np.median(cost)), share=True)])
+    return lines(HEAD, [*rows, _row("median, %", every, float(np.median(cost)), share=True)])
 
 
 def _row(name: str, figures: dict[str, Any], cost: float, *, share: bool) -> list[str]:

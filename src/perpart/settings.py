@@ -19,7 +19,8 @@ from perpart.schedule import extended
 class Settings:
     """Train a generative model of which part of a hand touches where on an object; the same command again goes on.
 
-    On resume a flag that is not given keeps the run's recorded value. Three examples:
+    On resume a flag that is not given keeps the run's recorded value. Defaults are those of --preset laptop; tiny and
+    paper change points, width, batch size and grasps an epoch, tiny the epochs too. Three examples:
 
     python train_per_part.py --work-dir ./exp_per_part
 

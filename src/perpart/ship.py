@@ -1,7 +1,4 @@
-"""A trained model to ship: a state without what only training needs, its matrices in half precision, for a package
-
-python -m perpart.ship --checkpoint ./exp_per_part/best.pt --out model.pt
-"""
+"""A trained model to ship: a state without what only training needs, its matrices in half precision, for a package"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +24,14 @@ class Shipping:
     """Write the model of a state alone: as a state like any other, to draw from and to begin from, but not to go on.
 
     Its matrices are rounded to half precision: figures are those of the file, not of the state that it was made of.
+
+    Three examples:
+
+    python -m perpart.ship --checkpoint exp_per_part/best.pt --out model.pt
+
+    python -m perpart.ship --checkpoint exp_per_part/checkpoints/E1000_net.pt --out E1000.pt
+
+    python -m perpart.ship --checkpoint exp_per_part/checkpoint.pt --out model.pt
     """
 
     checkpoint: str
@@ -38,7 +43,7 @@ class Shipping:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     with told(arguments, unbroken.Error) as words:
-        ship(tyro.cli(Shipping, args=words))
+        ship(tyro.cli(Shipping, prog="python -m perpart.ship", args=words))
 
 
 def ship(wish: Shipping) -> None:

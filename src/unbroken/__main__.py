@@ -31,6 +31,8 @@ EXAMPLES = {
     "plan": ("exp --mtbf 6h", "exp --mtbf 30d --nodes 64", "exp --mtbf 6h --grace 2min --json"),
 }
 """What follows each verb, in three commands that its help shows."""
+FIRST = ("list exp", "report exp", "prove -- python train.py --out {work_dir}")
+"""What the help without a verb shows."""
 
 
 def main(words: list[str]) -> int:
@@ -51,7 +53,12 @@ def main(words: list[str]) -> int:
 
 
 def _parser(asked: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m unbroken", description="Look at the states of a run.")
+    parser = argparse.ArgumentParser(
+        "python -m unbroken",
+        description="Look at the states of runs, tell their stories, prove that they continue.",
+        epilog="\n".join(["examples:", *(f"  python -m unbroken {words}" for words in FIRST)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, told in (
         (

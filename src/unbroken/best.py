@@ -32,6 +32,11 @@ class Best:
         self._value, self.epoch = self._sign * value, epoch
         return True
 
+    def shown(self, record: Mapping[str, Any]) -> dict[str, float]:
+        """The value of an epoch by which the best is kept, under its name in words; empty where there is none."""
+        value = None if self._name is None else _found(record, self._name)
+        return {} if self._name is None or value is None else {self._name.replace(".", " "): value}
+
     def warnings(self) -> list[str]:
         """What to say, once, of an epoch that did not log the value."""
         told, self._warnings = self._warnings, []

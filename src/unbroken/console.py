@@ -55,7 +55,10 @@ class Console:
         """Draw the live line, or print it where nothing can be redrawn; to be called when it is due. Never logged."""
         self._next = time.monotonic() + (OFTEN if self._live else SELDOM)
         if self._live:
-            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+            told = Text(line, no_wrap=True)
+            # Room for the "^C" that terminals print: past the edge it would push this line up, out of reach.
+            told.truncate(max(1, self._terminal.width - len("^C") - 1), overflow="ellipsis")
+            self._live.update(told, refresh=True)
         else:
             self._print(line)
 
@@ -77,6 +80,11 @@ class Console:
 
 
 class _Terminal(Terminal):
+    def show_cursor(self, show: bool = True) -> bool:
+        """Leave it as it is: after SIGKILL nobody would bring back what was hidden."""
+        del show
+        return False
+
     def on_broken_pipe(self) -> None:
         """Nobody reads on (`| head`): go on in silence, where rich would leave the program. train.log has it all."""
         self.quiet = True

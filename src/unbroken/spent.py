@@ -16,7 +16,8 @@ class Spent:
     """Sums over the saves of this session that reached the disk.
 
     stalled: seconds in which training stood still for them. written: seconds from there until they were durable.
-    last: when the last of them was taken, by the monotonic clock: what a kill would go back to. None before the first.
+    last: when the last of them was taken, or the session went on from a state, by the monotonic clock: what a kill
+    would go back to. None before that.
     """
 
     saves: int = 0

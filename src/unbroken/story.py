@@ -50,6 +50,8 @@ class Story:
     def open(self, mark: Mark | None, position: Position) -> None:
         """Begin to write, after the records that the mark vouches for."""
         self._pace, self._first = Pace(self._done(position)), position.step
+        if mark is not None:
+            self.spent.last = time.monotonic()  # a kill would go back to here
         self._console.open(os.path.join(self._folder, "train.log"))
         self.journal.open(mark)
         self._opened = True
@@ -110,7 +112,8 @@ class Story:
         self.better = self.best.offer(record, position.epoch)
         self._write("epoch", position, record, {"seconds": seconds})
         self._console.wipe()
-        self.say(f"epoch {position.epoch}/{self._epochs}  {brief(_headline(record))}  {seconds:.1f} s")
+        shown, best = {**_headline(record), **self.best.shown(record)}, "  best" if self.better else ""
+        self.say(f"epoch {position.epoch}/{self._epochs}  {brief(shown)}{best}  {seconds:.1f} s")
         for warning in self.best.warnings():
             self.say(warning)
 

@@ -71,8 +71,8 @@ def test_the_hands_come_back_to_the_object_in_its_own_place(fitted, toothpaste):
 def test_it_prints_a_line_for_each_hand_and_the_seconds(fitted):
     lines = fitted[1].splitlines()
     assert lines[0].startswith("read ")
-    assert [line.split()[0] for line in lines[1:5]] == ["hand", "000", "001", "all"]
-    assert "s a grasp" in lines[5]
+    assert [line.split()[0] for line in lines[1:5]] == ["hand", "000", "001", "median,"]
+    assert "s a grasp to fit and " in lines[5]
 
 
 def test_the_record_says_what_was_fitted_and_what_it_is_worth(fitted):

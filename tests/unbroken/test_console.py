@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -90,7 +91,10 @@ def test_under_a_terminal_progress_is_one_line_that_is_gone_once_it_is_wiped(
     os.close(main)
     _, _, rest = told.partition("batch 1 ")
     assert "batch" not in rest, "it is not drawn again below the line"
-    assert "…" in rest, "it is cut, not wrapped"
+    shown = re.search(r"batch 1 \.*…", told)
+    assert shown, "it is cut, not wrapped"
+    assert len(shown.group()) + len("^C") < 40, "what a terminal prints for Ctrl+C has its place beside it"
+    assert "\x1b[?25l" not in told, "a cursor that is hidden stays so after SIGKILL"
     assert "the epoch is done" in rest
 
 

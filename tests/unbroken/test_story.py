@@ -12,6 +12,7 @@ import pytest
 from unbroken import Position
 from unbroken.console import Console
 from unbroken.errors import Misuse
+from unbroken.keep import Keep
 from unbroken.spent import Spent
 from unbroken.story import Story
 
@@ -106,6 +107,30 @@ def test_progress_says_how_long_ago_the_last_save_was(tmp_path: Path, capsys: py
     line = capsys.readouterr().out
     assert re.search(r"left  saved 0:01:05 ago  \d+ samples/s\n", line), "nothing was logged, and no gap is left"
     assert len(line.partition(" ago")[0]) < 60, "a terminal of 80 columns shows it, at thousands of epochs too"
+
+
+def test_progress_counts_from_the_state_that_a_session_went_on_from(tmp_path: Path) -> None:
+    for position in (Position(), Position(1, 0, 4)):
+        told = Story(str(tmp_path), epochs=3, batches=4, log_every=2, summaries=False)
+        told.open(told.mark() if position.epoch else None, position)
+        assert (told.spent.last is None) == (position.epoch == 0), "a new run has nothing to go back to"
+        told.close()
+
+
+def test_an_epoch_says_the_value_by_which_the_best_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = Story(str(tmp_path), epochs=3, batches=4, log_every=2, summaries=False, keep=Keep(best="valid.score"))
+    told.open(None, Position())
+    for k, score in enumerate((0.25, 0.5, 0.125), 1):
+        told.log({"loss": 1.0}, {"valid": {"loss": 2.0, "score": score}})
+        told.epoch_done(Position(k, 0, 4 * k), 1.5)
+    told.log({"loss": 1.0}, {"valid": {"loss": 2.0}})
+    told.epoch_done(Position(4, 0, 16), 1.5)
+    told.close()
+    first, second, third, fourth, _ = capsys.readouterr().out.splitlines()
+    assert first == "epoch 1/3  train loss 1  valid loss 2  valid score 0.25  best  1.5 s"
+    assert second == "epoch 2/3  train loss 1  valid loss 2  valid score 0.5  best  1.5 s"
+    assert third == "epoch 3/3  train loss 1  valid loss 2  valid score 0.125  1.5 s"
+    assert fourth == "epoch 4/3  train loss 1  valid loss 2  1.5 s"
 
 
 def test_an_epoch_takes_its_live_line_away_before_it_is_told(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +53,14 @@ def test_the_help_of_the_core_fits_a_screen_and_gives_three_examples(verb: str, 
         unbroken([verb, "--help"])
     shown = capsys.readouterr().out
     assert shown.count(f"  python -m unbroken {verb} ") == 3
+    assert len(shown.splitlines()) <= SCREEN
+
+
+@pytest.mark.parametrize("module", ["perpart.data", "perpart.grasps", "perpart.objects", "perpart.ship", "unbroken"])
+def test_the_help_of_a_module_fits_a_screen_and_gives_three_examples_or_more(module: str) -> None:
+    shown = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True).stdout
+    assert shown.startswith(f"usage: python -m {module} ")
+    assert len(re.findall(rf"^ *python -m {module} \w|^ *python -m {module} --", shown, re.MULTILINE)) >= 3
     assert len(shown.splitlines()) <= SCREEN
 
 

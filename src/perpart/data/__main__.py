@@ -1,8 +1,10 @@
 """A person's own data: commands that tell what is wrong with a data folder, and that bring other data into one
 
-python -m perpart.data check DIR [--picture check.png]
-python -m perpart.data import-grab grab_data --mano MANO_RIGHT.pkl --out DIR
-python -m perpart.data import-contacts SRC --unit mm --order ours --out DIR
+python -m perpart.data check data --picture check.png
+
+python -m perpart.data import-grab grab_data --mano MANO_RIGHT.pkl --out data
+
+python -m perpart.data import-contacts maps --unit mm --order ours --out data
 """
 
 from collections.abc import Sequence
@@ -42,7 +44,9 @@ def check(folder: tyro.conf.Positional[Path], picture: Path = Path("check.png"))
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told(arguments) as words:
-        code = tyro.extras.subcommand_cli_from_dict({"check": check, **imports.COMMANDS}, args=words)
+        code = tyro.extras.subcommand_cli_from_dict(
+            {"check": check, **imports.COMMANDS}, prog="python -m perpart.data", description=__doc__, args=words
+        )
     raise SystemExit(code)
 
 

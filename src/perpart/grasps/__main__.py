@@ -1,10 +1,14 @@
 """Grasps that hold: the command that makes the data set and tells what is in it
 
-python -m perpart.grasps make --out DIR --grasps 10000 --seed 0 --jobs 2
-python -m perpart.grasps describe [--data DIR]
-python -m perpart.grasps card [--data DIR] [--out DIR]
-python -m perpart.grasps check [--data DIR] [--sample 200] [--seed 0]
-python -m perpart.grasps sheet OUT.png [--data DIR] [--n 24] [--seed 0]
+python -m perpart.grasps make --out grasps --grasps 10000 --seed 0 --jobs 2
+
+python -m perpart.grasps describe --data grasps
+
+python -m perpart.grasps card --data grasps --out card
+
+python -m perpart.grasps check --data grasps --sample 500
+
+python -m perpart.grasps sheet grasps.png --n 24 --seed 1
 """
 
 from collections import Counter
@@ -112,7 +116,7 @@ VERBS = {"make": make, "describe": describe, "card": card, "check": check, "shee
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told(arguments) as words:
-        tyro.extras.subcommand_cli_from_dict(VERBS, args=words)
+        tyro.extras.subcommand_cli_from_dict(VERBS, prog="python -m perpart.grasps", description=__doc__, args=words)
 
 
 if __name__ == "__main__":

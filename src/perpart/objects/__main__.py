@@ -1,7 +1,10 @@
 """Everyday objects: the command that lists the categories and draws them all
 
-python -m perpart.objects list [--seeds 8]
-python -m perpart.objects sheet OUT.png [--instances 2]
+python -m perpart.objects list
+
+python -m perpart.objects list --seeds 20
+
+python -m perpart.objects sheet objects.png --instances 2
 """
 
 from collections.abc import Sequence
@@ -42,10 +45,13 @@ def sheet(out: tyro.conf.Positional[Path], instances: int = 2) -> None:
     print(f"wrote {out}")
 
 
+VERBS = {"list": table, "sheet": sheet}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told(arguments) as words:
-        tyro.extras.subcommand_cli_from_dict({"list": table, "sheet": sheet}, args=words)
+        tyro.extras.subcommand_cli_from_dict(VERBS, prog="python -m perpart.objects", description=__doc__, args=words)
 
 
 def _several(count: int, option: str) -> None:
