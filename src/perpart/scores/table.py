@@ -117,13 +117,18 @@ def likeness(shelf: Shelf) -> str:
     head = ["sets, per object", "MMD", "COV %", "1-NN %", "diversity", "energy", "grasps %", "objects"]
     return lines(head, [
         [
-            name, shelf.sure("sets", name, "mmd"),
+            name, shelf.sure("sets", name, "mmd", digits=fine(name)),
             *(percent(shelf, name, measure) for measure in ("coverage", "1-nna")),
-            *(shelf.sure("sets", name, measure) for measure in ("diversity", "energy")),
+            *(shelf.sure("sets", name, measure, digits=fine(name)) for measure in ("diversity", "energy")),
             percent(shelf, name, "grasps"), shelf.value("sets", name, "objects", digits=0),
         ]
         for name in shelf.guesses["sets"]
     ])  # fmt: skip
+
+
+def fine(name: str) -> int:
+    """Digits of a distance: one more for a difference of two, so that what is beyond 0 is seen to be."""
+    return 4 if " - " in name else 3
 
 
 def grasps(shelf: Shelf) -> str:
