@@ -24,11 +24,9 @@ STEP = 0x9E3779B97F4A7C15
 
 @dataclass(frozen=True)
 class Redrawn:
-    """n maps, the noise that each stands for, at which try it was drawn, and whether it is of a grasp; and those of all
-    first tries, which the prior's chances are of."""
+    """n maps, the noise that each stands for, at which try it was drawn, and whether it is of a grasp."""
 
     maps: Maps
-    first: Maps
     noise: Float[Tensor, "n latents"]
     tries: Int[np.ndarray, "n"]
     grasps: Bool[np.ndarray, "n"]
@@ -46,13 +44,15 @@ def redrawn(
     noise: Float[Tensor, "tries n latents"],
     points: Float[Tensor, "1 points 3"],
     normals: Float[Tensor, "1 points 3"],
+    maps: Maps | None = None,
 ) -> Redrawn:
     """A sample for each column of noise on one object: of the first row that gives a grasp there, or of the last row.
 
-    Points are in metres with the centre of the object's bounding box in the origin; normals are unit.
+    Points are in metres with the centre of the object's bounding box in the origin; normals are unit. `maps` are those
+    of the first row, where somebody has drawn them already; they are changed in place.
     """
-    first = model.draw(noise[0].to(points.device), points, normals)
-    kept, maps = noise[0].clone(), Maps(*(getattr(first, field.name).clone() for field in fields(Maps)))
+    maps = maps or model.draw(noise[0].to(points.device), points, normals)
+    kept = noise[0].clone()
     tries, good = np.ones(len(kept), np.int64), grasps(maps.contact.cpu().numpy())
     for turn, more in enumerate(noise[1:], start=2):
         amiss = np.flatnonzero(~good)
@@ -62,7 +62,7 @@ def redrawn(
         for field in fields(Maps):
             getattr(maps, field.name)[amiss] = getattr(anew, field.name)
         kept[amiss], tries[amiss], good[amiss] = more[amiss], turn, grasps(anew.contact.cpu().numpy())
-    return Redrawn(maps, first, kept, tries, good)
+    return Redrawn(maps, kept, tries, good)
 
 
 def grasps(contact: Float[np.ndarray, "n points 16"]) -> Bool[np.ndarray, "n"]:

@@ -46,8 +46,8 @@ class Sampling:
     between: tuple[int, int] | None = None
     """Draw n steps on the way from one sample of this seed to another, for example 0 3, instead of n samples."""
     tries: int = redraw.TRIES
-    """How often a sample is drawn at most until it is of a grasp, by the rule of the shipped grasps: three parts touch,
-    of two digits, thumb or palm among them. 1 keeps whatever comes first; take it for models of other contact."""
+    """How often a sample is drawn at most until it is of a grasp: three parts touch, of two digits, thumb or palm among
+    them. 1 keeps whatever comes first, as suits models of contact that is no grasp."""
     seed: int = 0
     """Decides the points and the samples: the same seed, the same files."""
     unit: Literal["m", "cm", "mm"] | None = None

@@ -45,10 +45,12 @@ def test_what_is_no_grasp_in_the_end_is_the_last_try_and_told():
     assert found.grasps.tolist() == [False, True]
 
 
-def test_the_first_tries_stay_as_the_prior_gave_them():
-    found = drawn([[-1.0, 2.0], [3.0, 4.0]])
-    assert found.first.direction[:, 0, 0].tolist() == [-1.0, 2.0]
-    assert found.first.touch[:, 0, 0].tolist() == [0.0, 0.25]
+def test_first_maps_that_are_there_already_are_not_drawn_again():
+    rows = torch.tensor([[-1.0, 2.0], [3.0, 4.0]])[:, :, None]
+    maps = Told().draw(rows[0], THERE, THERE)
+    maps.direction[1] = 7.0
+    found = redrawn(cast(Drawing, Told()), rows, THERE, THERE, maps)
+    assert found.maps.direction[:, 0, 0].tolist() == [3.0, 7.0]
 
 
 def test_with_one_try_all_are_kept():

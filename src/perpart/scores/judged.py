@@ -84,7 +84,8 @@ def drawn(model: Drawing, cloud: np.ndarray, noise: Tensor) -> tuple[np.ndarray,
     """Contact maps of the prior on an object, and the means of their expected contact and of their chance of touch."""
     points, normals = torch.from_numpy(cloud[None]).to(next(model.parameters()).device).split(3, dim=-1)
     with evaluating(model), single_threaded():
-        found = redrawn(model, noise, points, normals)
-    # Chances are calibrated for draws as they come.
-    expected, touch = (chance.double().mean(0).cpu().numpy() for chance in (found.first.expected, found.first.touch))
-    return found.maps.contact.cpu().numpy(), expected, touch
+        maps = model.draw(noise[0].to(points.device), points, normals)
+        # Of draws as they come: for these the chances are calibrated.
+        expected, touch = (chance.double().mean(0).cpu().numpy() for chance in (maps.expected, maps.touch))
+        contact = redrawn(model, noise, points, normals, maps).maps.contact
+    return contact.cpu().numpy(), expected, touch
