@@ -13,14 +13,14 @@ THERE = torch.zeros(1, 5, 3)
 
 
 class Told:
-    """Draws a grasp where noise is above 0, and a map that nothing touches elsewhere; the direction is the noise."""
+    """Draws a grasp where noise is above 0, and a map that nothing touches elsewhere; part and direction tell which."""
 
     def draw(self, noise: Tensor, points: Tensor, normals: Tensor) -> Maps:
         del normals
         n, count = len(noise), points.shape[1]
         contact = torch.zeros(n, count, 16)
         contact[:, 0, :7] = (noise[:, :1] > 0).float()  # palm, thumb and index
-        part = torch.zeros(n, count, dtype=torch.long)
+        part = noise[:, :1].abs().long().expand(n, count).clone()
         return Maps(contact, part, noise[:, None, :1].expand(n, count, 3).clone(), contact / 2, contact / 4)
 
 
@@ -32,6 +32,7 @@ def test_of_each_sample_the_first_grasp_is_kept_and_told():
     found = drawn([[1.0, -1.0, -2.0, 3.0], [5.0, 6.0, -7.0, 8.0], [9.0, 10.0, 11.0, 12.0]])
     assert found.noise.flatten().tolist() == [1.0, 6.0, 11.0, 3.0]
     assert found.maps.direction[:, 0, 0].tolist() == [1.0, 6.0, 11.0, 3.0]
+    assert found.maps.part[:, 0].tolist() == [1, 6, 11, 3]
     assert found.tries.tolist() == [1, 2, 3, 1]
     assert found.grasps.all()
     for values in (found.maps.contact, 2 * found.maps.expected, 4 * found.maps.touch):
@@ -79,6 +80,7 @@ def test_the_noise_of_a_sample_does_not_depend_on_the_number_of_samples_or_tries
     assert torch.equal(many[:2, :7], few)
     assert len(torch.unique(many[:, :, 0])) == 150
     assert not torch.equal(noises(5, 1, 7, 48), few[:1])
+    assert not torch.equal(noises(5, 1, 7, 48), few[1:]), "the next seed is not this one's second try"
 
 
 def test_a_sample_is_the_same_bits_whatever_is_drawn_beside_it():
