@@ -19,7 +19,8 @@ TRIES = 8
 """How often a sample is drawn at most. Of the model that ships, one sample in seven is no grasp at first."""
 RULE = "at least three touching parts of two digits, thumb or palm among them"
 STEP = 0x9E3779B97F4A7C15
-"""2^64 over the golden ratio: so far apart are the seeds of the tries, and no small seed is another one's later try."""
+"""2^64 over the golden ratio: between the seeds of tries, so that neighbouring seeds share no try. The generator keeps
+32 bits of a seed."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Redrawn:
 
 
 def noises(seed: int, tries: int, n: int, latents: int) -> Float[Tensor, "tries n latents"]:
-    """Standard normal noise for each try of each sample: a sample's is the same whatever n."""
+    """Standard normal noise for each try of each sample: a sample's is the same whatever n (for latents in sixteens, by
+    which torch draws)."""
     # Generators on the CPU draw the same numbers whatever the device.
     crowd = [torch.Generator().manual_seed((seed + turn * STEP) % 2**64) for turn in range(tries)]
     return torch.stack([torch.randn(n, latents, generator=generator) for generator in crowd])

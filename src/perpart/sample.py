@@ -141,12 +141,13 @@ def draw(model: Drawing, cloud: clouds.Cloud, sampling: Sampling) -> tuple[expor
 def _samples(model: Drawing, sampling: Sampling, points: torch.Tensor, normals: torch.Tensor) -> redraw.Redrawn:
     """n samples, or n steps from one of them to another; steps are taken as they come."""
     count = sampling.n if sampling.between is None else max(sampling.between) + 1
-    noise = sampling.temperature * redraw.noises(sampling.seed, sampling.tries, count, model.latents)
+    noise = redraw.noises(sampling.seed, sampling.tries, count, model.latents)
     if sampling.between is None:
-        return redraw.redrawn(model, noise, points, normals)
-    ends = redraw.redrawn(model, noise[:, list(sampling.between)], points, normals)
-    start, stop = ends.noise
-    return redraw.redrawn(model, arc(start, stop, sampling.n)[None], points, normals)
+        return redraw.redrawn(model, sampling.temperature * noise, points, normals)
+    ends = noise[:, list(sampling.between)]
+    kept = redraw.redrawn(model, sampling.temperature * ends, points, normals).tries - 1
+    start, stop = ends[kept, range(2)]  # as long as noise is: at temperature 0 there is no way to turn
+    return redraw.redrawn(model, sampling.temperature * arc(start, stop, sampling.n)[None], points, normals)
 
 
 def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str, found: redraw.Redrawn) -> dict[str, Any]:

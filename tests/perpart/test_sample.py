@@ -216,6 +216,13 @@ def test_a_way_is_between_the_samples_that_were_kept(folder, monkeypatch):
     assert way[-1] == pytest.approx(ends[1], abs=1e-4)
 
 
+def test_a_way_at_temperature_0_stays_where_it_is(folder):
+    sample(sampling(folder, "cold way", temperature=0.0, between=(0, 2), n=4))
+    way = np.load(folder / "cold way/contact_maps.npy")
+    assert np.isfinite(way).all()
+    assert np.ptp(way, axis=0).max() == 0
+
+
 def test_noise_on_the_way_is_as_long_as_noise_is():
     start, stop = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
     steps = arc(start, stop, 9)
