@@ -25,10 +25,9 @@ STEP = 0x9E3779B97F4A7C15
 
 @dataclass(frozen=True)
 class Redrawn:
-    """n maps, the noise that each stands for, at which try it was drawn, and whether it is of a grasp."""
+    """n maps, at which try each was drawn, from 1 on, and whether it is of a grasp."""
 
     maps: Maps
-    noise: Float[Tensor, "n latents"]
     tries: Int[np.ndarray, "n"]
     grasps: Bool[np.ndarray, "n"]
 
@@ -54,8 +53,8 @@ def redrawn(
     of the first row, where somebody has drawn them already; they are changed in place.
     """
     maps = maps or model.draw(noise[0].to(points.device), points, normals)
-    kept = noise[0].clone()
-    tries, good = np.ones(len(kept), np.int64), grasps(maps.contact.cpu().numpy())
+    good = grasps(maps.contact.cpu().numpy())
+    tries = np.ones(len(good), np.int64)
     for turn, more in enumerate(noise[1:], start=2):
         amiss = np.flatnonzero(~good)
         if not len(amiss):
@@ -63,8 +62,8 @@ def redrawn(
         anew = model.draw(more[amiss].to(points.device), points, normals)
         for field in fields(Maps):
             getattr(maps, field.name)[amiss] = getattr(anew, field.name)
-        kept[amiss], tries[amiss], good[amiss] = more[amiss], turn, grasps(anew.contact.cpu().numpy())
-    return Redrawn(maps, kept, tries, good)
+        tries[amiss], good[amiss] = turn, grasps(anew.contact.cpu().numpy())
+    return Redrawn(maps, tries, good)
 
 
 def grasps(contact: Float[np.ndarray, "n points 16"]) -> Bool[np.ndarray, "n"]:

@@ -142,12 +142,12 @@ def _samples(model: Drawing, sampling: Sampling, points: torch.Tensor, normals: 
     """n samples, or n steps from one of them to another; steps are taken as they come."""
     count = sampling.n if sampling.between is None else max(sampling.between) + 1
     noise = redraw.noises(sampling.seed, sampling.tries, count, model.latents)
-    if sampling.between is None:
-        return redraw.redrawn(model, sampling.temperature * noise, points, normals)
-    ends = noise[:, list(sampling.between)]
-    kept = redraw.redrawn(model, sampling.temperature * ends, points, normals).tries - 1
-    start, stop = ends[kept, range(2)]  # as long as noise is: at temperature 0 there is no way to turn
-    return redraw.redrawn(model, sampling.temperature * arc(start, stop, sampling.n)[None], points, normals)
+    if sampling.between is not None:
+        ends = noise[:, list(sampling.between)]
+        kept = redraw.redrawn(model, sampling.temperature * ends, points, normals).tries - 1
+        start, stop = ends[kept, range(2)]  # as long as noise is: at temperature 0 there is no way to turn
+        noise = arc(start, stop, sampling.n)[None]
+    return redraw.redrawn(model, sampling.temperature * noise, points, normals)
 
 
 def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str, found: redraw.Redrawn) -> dict[str, Any]:

@@ -34,8 +34,9 @@ class Best:
 
     def shown(self, record: Mapping[str, Any]) -> dict[str, float]:
         """The value of an epoch by which the best is kept, under its name in words; empty where there is none."""
-        value = None if self._name is None else _found(record, self._name)
-        return {} if self._name is None or value is None else {self._name.replace(".", " "): value}
+        if self._name is None or (value := _found(record, self._name)) is None:
+            return {}
+        return {self._name.replace(".", " "): value}
 
     def warnings(self) -> list[str]:
         """What to say, once, of an epoch that did not log the value."""

@@ -117,6 +117,14 @@ def test_another_seed_draws_otherwise(trained, capsys):
     assert printed(trained, capsys) != printed(trained, capsys, "--seed", "1")
 
 
+def test_draws_that_are_no_grasps_are_made_anew_unless_one_try_is_asked_for(trained, capsys):
+    anew, once = printed(trained, capsys), printed(trained, capsys, "--tries", "1")
+    assert "4 draws each, anew where they are no grasps, at most 8 times;" in anew
+    assert "4 draws each;" in once
+    first, other = (next(line for line in said.splitlines() if line.startswith("draw  ")) for said in (anew, once))
+    assert first != other
+
+
 def test_fewer_grasps_are_called_fewer(trained, capsys):
     assert "4 of 5 grasps, evenly chosen," in printed(trained, capsys, "--grasps", "4")
 
@@ -157,7 +165,14 @@ def test_other_data_are_called_other_data(trained, capsys, graspset, tmp_path):
 
 @pytest.mark.parametrize(
     "more",
-    [["--split", "test"], ["--checkpoint", "nowhere.pt"], ["--device", "abacus"], ["--draws", "1"], ["--points", "9"]],
+    [
+        ["--split", "test"],
+        ["--checkpoint", "nowhere.pt"],
+        ["--device", "abacus"],
+        ["--draws", "1"],
+        ["--points", "9"],
+        ["--tries", "0"],
+    ],
 )
 def test_a_wish_that_cannot_be_met_is_one_line_and_exit_code_two(trained, capsys, more):
     with pytest.raises(SystemExit) as left:

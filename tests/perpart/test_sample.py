@@ -284,7 +284,7 @@ def test_a_way_from_a_sample_to_itself_is_one_line(folder, capsys):
 
 USELESS = [
     ("temperature", "-1"), ("tries", "0"), ("n", "0"), ("n", "1000000000"), ("points", "3"), ("points", "10000000000"),
-    ("seed", "-1"),     ("seed", "9" * 21), ("device", "gpu"),
+    ("seed", "-1"), ("seed", "9" * 21), ("device", "gpu"),
 ]  # fmt: skip
 
 
