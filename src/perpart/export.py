@@ -24,6 +24,8 @@ from perpart.hand import PARTS
 FORMAT = 1
 META = "meta.json"
 SURFACE = "surface.ply"
+PAGE = "show.html"
+"""What show_per_part.py writes beside the maps; a page of other maps must not stay."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def write(
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        clear(folder, META, "sampling")
+        clear(folder, META, "sampling", PAGE)
         arrays = _arrays(folder, drawn)
         clouds = [_cloud(folder / f"sample_{k:03d}.ply", drawn, k) for k in range(len(drawn.contact))]
         surfaces = _surfaces(folder, drawn, mesh)

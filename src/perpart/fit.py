@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 import tyro
-from scipy.spatial import KDTree
 
-from perpart import clouds
+from perpart import clouds, sampled
 from perpart.errors import Mistake, told
 from perpart.fits import aims, files, picture, solve
 from perpart.fits.asked import Maps
@@ -21,8 +20,6 @@ from perpart.hands import Hands
 from perpart.scores.levels import TOUCH
 from perpart.scores.table import lines
 
-OFF = 0.003
-"""Metres that half of the maps' points may be off the object: else it is another one, or in another unit."""
 UNITS = {"depth": 1e3, "volume": 1e6, "shift": 1e3, "turn": 180 / np.pi}
 HEAD = ("hand", "F1", "depth mm", "volume cm³", "touches", "shift mm", "turn °", "holds", "cost mm")
 
@@ -67,23 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def fit(wish: Fitting) -> Worth:
     """Fits, judges, writes and says what it did. Raises Mistake."""
-    maps, meta = _asked(wish)
+    asked = _asked(wish)
     cloud = clouds.read(wish.object, wish.unit)
     print(cloud.said)
+    sampled.on(asked.points, cloud, wish.maps, wish.object)
     place, centre = _place(cloud, wish.mass)
-    centred = Maps(np.concatenate([maps.cloud[:, :3] - centre, maps.cloud[:, 3:]], 1), *_rest(maps))
-    _same(wish, centred, place, cloud.points[:, :3] - centre)
+    maps = _centred(asked, centre)[: wish.n]
     began = time.perf_counter()
-    fits = solve.fitted(centred, place.ground, wish.seed)
+    fits = solve.fitted(maps, place.ground, wish.seed)
     fitted = time.perf_counter()
-    worth = place.worth(Hands.of(fits.angles, fits.root, fits.bones), centred)
+    worth = place.worth(Hands.of(fits.angles, fits.root, fits.bones), maps)
     seconds = np.diff([began, fitted, time.perf_counter()]) / len(maps)
     back = fits.root.copy()
     back[:, :3, 3] += centre
     hands = Hands.of(fits.angles, back, fits.bones)
     print(table(worth, fits.cost))
     print("{:.2f} s a grasp to fit and {:.2f} s to judge, on one core".format(*seconds))
-    written = files.write(Path(wish.out), hands, fits, _record(wish, meta, cloud.unit, place, _rows(worth, fits.cost)))
+    written = files.write(Path(wish.out), hands, fits, _record(wish, asked, cloud.unit, place, _rows(worth, fits.cost)))
     if cloud.mesh is not None:
         written.append(picture.draw(Path(wish.out) / files.SHEET, cloud.mesh, hands, worth))
     print(f"wrote {len(written)} files to {wish.out}")
@@ -113,23 +110,24 @@ def _row(name: str, figures: dict[str, Any], cost: float, *, share: bool) -> lis
     ]  # fmt: skip
 
 
-def _asked(wish: Fitting) -> tuple[Maps, dict[str, Any]]:
+def _asked(wish: Fitting) -> sampled.Sampled:
     if not wish.out:
         raise Mistake("--out is empty: name a folder to write to")
     if not 0 <= wish.seed < 2**31:
         raise Mistake(f"--seed {wish.seed}: at least 0, less than {2**31}")
     if wish.mass is not None and not 0.001 <= wish.mass <= 50:
         raise Mistake(f"--mass {wish.mass}: kilograms, at least 0.001, at most 50")
-    maps, meta = files.read(wish.maps)
-    if wish.n is not None and not 1 <= wish.n <= len(maps):
-        raise Mistake(f"--n {wish.n}: {wish.maps} holds {len(maps)} maps, so at least 1, at most {len(maps)}")
-    return Maps(maps.cloud, *(array[: wish.n] for array in _rest(maps))), meta
+    found = sampled.read(wish.maps)
+    if wish.n is not None and not 1 <= wish.n <= len(found.contact):
+        n = len(found.contact)
+        raise Mistake(f"--n {wish.n}: {wish.maps} holds {n} maps, so at least 1, at most {n}")
+    return found
 
 
-def _rest(maps: Maps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    assert maps.part is not None  # noqa: S101 (a folder has them)
-    assert maps.direction is not None  # noqa: S101
-    return maps.contact, maps.part, maps.direction
+def _centred(found: sampled.Sampled, centre: np.ndarray) -> Maps:
+    """The maps, their points where the object's centre is the origin."""
+    cloud = np.concatenate([found.points[:, :3] - centre, found.points[:, 3:]], axis=1)
+    return Maps(cloud, found.contact, found.part, found.direction)
 
 
 def _place(cloud: clouds.Cloud, mass: float | None) -> tuple[Place, np.ndarray]:
@@ -143,19 +141,6 @@ def _place(cloud: clouds.Cloud, mass: float | None) -> tuple[Place, np.ndarray]:
     return Place(own(cloud.mesh, mass)), centre
 
 
-def _same(wish: Fitting, maps: Maps, place: Place, points: np.ndarray) -> None:
-    """Raises Mistake where the maps are not of this object."""
-    if place.far is not None:
-        off = float(np.median(abs(place.far.distance(maps.cloud[:, :3])[0])))
-    else:
-        off = float(np.median(KDTree(points).query(maps.cloud[:, :3])[0]))
-    if off > OFF:
-        raise Mistake(
-            f"{wish.maps}: its points lie {1000 * off:.0f} mm off {wish.object}; give the object that was sampled, "
-            "and its unit"
-        )
-
-
 def _rows(worth: Worth, cost: np.ndarray) -> list[dict[str, Any]]:
     """The figures hand by hand; None for what is not known."""
     figures = {**asdict(worth), "cost": cost}
@@ -165,12 +150,15 @@ def _rows(worth: Worth, cost: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def _record(wish: Fitting, meta: dict[str, Any], unit: str, place: Place, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _record(
+    wish: Fitting, asked: sampled.Sampled, unit: str, place: Place, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
     """What was fitted to what, how, and what came of it: nothing in it changes from run to run."""
     return {
         "what": "our hand fitted to contact maps; docs/fit.md says what each figure means",
         "unit": "m; angles in radians; root is the palm's frame in the frame and place of the object's file",
-        "maps": {key: meta.get(key) for key in ("object", "seed", "checkpoint_digest", "epoch")},
+        "maps": {key: asked.meta.get(key) for key in ("object", "seed", "checkpoint_digest", "epoch")}
+        | {"digest": asked.digest},
         "object": Path(wish.object).name,
         "object_unit": unit,
         "mass_kg": round(place.thing.mass, 6) if place.thing else None,

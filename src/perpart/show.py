@@ -7,8 +7,10 @@ from pathlib import Path
 
 import tyro
 
+from perpart import sampled
 from perpart.errors import Mistake, told
-from perpart.shown import grips, sampled
+from perpart.export import PAGE
+from perpart.shown import beside, grips
 from perpart.shown.page import Shown, page
 from perpart.shown.surface import surface
 
@@ -31,7 +33,7 @@ class Showing:
     samples: str
     """The folder that sample_per_part.py wrote."""
     out: str | None = None
-    """The file to write; by default show.html in that folder. It is replaced as a whole."""
+    """The file to write; by default show.html in that folder, where sampling anew removes it."""
     object: str | None = None
     """The object's mesh (.ply .obj .stl .glb .off); by default the one in the folder; without, points are drawn."""
     truth: str | None = None
@@ -49,12 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def show(showing: Showing) -> Path:
     """Writes the page as asked, says where it is, and gives its path. Raises `Mistake`."""
     found = sampled.read(showing.samples)
-    truth = None if showing.truth is None else sampled.truth(showing.truth, found)
-    mesh = sampled.surface(found, showing.samples, showing.object)
-    hands = [] if showing.hands is None else grips.read(showing.hands, len(found.contact))
+    beside.held(found, showing.samples)
+    truth = None if showing.truth is None else beside.truth(showing.truth, found)
+    mesh = beside.surface(found, showing.samples, showing.object)
+    hands = [] if showing.hands is None else grips.read(showing.hands, found)
     skin = None if mesh is None else surface(mesh, found.points)
-    text = page(Shown(found, sampled.area(found.points, mesh), truth, skin, hands))
-    path = Path(showing.samples) / "show.html" if showing.out is None else Path(showing.out)
+    text = page(Shown(found, beside.area(found.points, mesh), truth, skin, hands))
+    path = Path(showing.samples) / PAGE if showing.out is None else Path(showing.out)
     _write(path, text)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser; press ? there for its keys")
     return path

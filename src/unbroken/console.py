@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import cast
 
 from rich.console import Console as Terminal
 from rich.live import Live
@@ -58,25 +59,33 @@ class Console:
             told = Text(line, no_wrap=True)
             # Room for the "^C" that terminals print: past the edge it would push this line up, out of reach.
             told.truncate(max(1, self._terminal.width - len("^C") - 1), overflow="ellipsis")
-            self._live.update(told, refresh=True)
+            self._draw(told.plain)
         else:
             self._print(line)
 
     def wipe(self) -> None:
         """Take the live line away: what it tells of is over."""
         if self._live:
-            self._live.update(Text(), refresh=True)
+            self._draw("")
 
     def close(self) -> None:
         if self._live:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
         self._live = None
         self._log.close()
 
+    def _draw(self, line: str) -> None:
+        with suppress(OSError):  # nor is a terminal that was closed
+            cast(Live, self._live).update(self._known(line), refresh=True)
+
     def _print(self, line: str) -> None:
-        known = line.encode(self._terminal.encoding, "replace").decode(self._terminal.encoding)
         with suppress(OSError):  # `> out.txt` on a full disk is no reason to end training
-            self._terminal.print(Text(known), soft_wrap=True)
+            self._terminal.print(self._known(line), soft_wrap=True)
+
+    def _known(self, line: str) -> Text:
+        """The line in letters that the terminal has; which it lacks become question marks."""
+        return Text(line.encode(self._terminal.encoding, "replace").decode(self._terminal.encoding))
 
 
 class _Terminal(Terminal):
@@ -120,6 +129,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
-def brief(values: Mapping[str, float]) -> str:
+def brief(values: Mapping[str, float], digits: int = 4) -> str:
     """Numbers as a person reads them: `loss 0.1234  lr 8e-04`."""
-    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+    return "  ".join(f"{name} {value:.{digits}g}" for name, value in values.items())

@@ -154,11 +154,12 @@ class Story:
         self._pace.tick(self._done(position))
         speed = self._pace.speed
         left = duration((self._epochs - self._done(position)) / speed) if speed else "?"
-        saved = "" if self.spent.last is None else f"saved {duration(time.monotonic() - self.spent.last)} ago"
+        # Not "saved ... ago": of a run that went on, what a kill would cost counts from there.
+        unsaved = "" if self.spent.last is None else f"{duration(time.monotonic() - self.spent.last)} unsaved"
         first, more = _parted(self.means.glance())
         told = (
             f"epoch {position.epoch + 1}/{self._epochs}", f"batch {position.batch}/{self._batches}", f"{left} left",
-            saved, brief(first), f"{speed * samples:.0f} samples/s", brief(more),
+            brief(first, 3), f"{speed * samples:.0f} samples/s", unsaved, brief(more, 3),
         )  # fmt: skip
         return "  ".join(words for words in told if words)
 

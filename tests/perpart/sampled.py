@@ -12,7 +12,7 @@ from perpart import clouds
 from perpart.export import Drawn, write
 from perpart.hand import LIMITS, MEAN_BONES, PARTS, meshes, pose
 from perpart.objects import build
-from perpart.shown.sampled import Sampled
+from perpart.sampled import Sampled
 
 MUG = build("mug", 0).mesh
 META = {"unit": "m", "parts": list(PARTS), "object": "mug.ply", "object_unit": "m", "seed": 3, "epoch": 7}

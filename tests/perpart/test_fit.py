@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from perpart import export, fit
+from perpart import export, fit, sampled
 from perpart.anatomy import ANGLES, LIMITS
 from perpart.colours import colour
 from perpart.fit import Fitting
@@ -75,10 +75,11 @@ def test_it_prints_a_line_for_each_hand_and_the_seconds(fitted):
     assert "s a grasp to fit and " in lines[5]
 
 
-def test_the_record_says_what_was_fitted_and_what_it_is_worth(fitted):
+def test_the_record_says_what_was_fitted_and_what_it_is_worth(folder, fitted):
     record = json.loads((fitted[0] / "fit.json").read_text())
     assert record["object"] == "tube.ply"
     assert record["seed"] == 0
+    assert record["maps"]["digest"] == sampled.read(folder / "maps").digest
     assert len(record["hands"]) == 2
     assert all(hand["f1"] > 0.75 and hand["depth"] < 0.002 and hand["touches"] == 1 for hand in record["hands"])
     assert record["versions"]["mujoco"]
@@ -137,7 +138,7 @@ def refusal(capsys, folder: Path, **changes: str) -> str:
 
 
 def test_a_folder_without_maps_is_one_line(folder, capsys):
-    assert "holds no meta.json; give a folder that" in refusal(capsys, folder, maps=folder)
+    assert "meta.json: there is no such file; give a folder that" in refusal(capsys, folder, maps=folder)
 
 
 @pytest.mark.parametrize(("name", "value"), [("n", "0"), ("n", "3"), ("seed", "-1"), ("mass", "0")])

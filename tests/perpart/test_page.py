@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from perpart.hand import PARTS
+from perpart.sampled import Sampled
 from perpart.shown import grips
 from perpart.shown.page import BESIDE, SCRIPTS, Shown, page
-from perpart.shown.sampled import Sampled
 from perpart.shown.surface import surface
 from tests.perpart.sampled import META, MUG, drawn, found, hand
 
@@ -51,7 +51,7 @@ def test_every_value_is_in_the_page_as_finely_as_it_says():
 
 
 def test_the_surface_and_the_hands_are_whole(tmp_path):
-    hands = grips.read(hand(tmp_path / "hand_001.glb"), 2)
+    hands = grips.read(hand(tmp_path / "hand_001.glb"), found(2, 20))
     shown, text = made(hands=hands)
     assert shown.surface is not None
     faces, corners = array(text, "faces", "<u2").reshape(-1, 3), array(text, "corners", "<i2").reshape(-1, 3)
@@ -69,7 +69,7 @@ def test_the_surface_and_the_hands_are_whole(tmp_path):
 def test_fifty_samples_of_2048_points_with_their_hands_and_a_truth_stay_below_ten_megabytes(tmp_path):
     for k in range(2):
         hand(tmp_path / f"hand_{k:03d}.glb")
-    hands = grips.read(tmp_path, 2) * 25
+    hands = grips.read(tmp_path, found(2, 20)) * 25
     _, text = made(50, 2048, truth=drawn(3, 2048).contact, hands=hands)
     assert len(text.encode()) < 10e6
 

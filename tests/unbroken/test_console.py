@@ -98,6 +98,39 @@ def test_under_a_terminal_progress_is_one_line_that_is_gone_once_it_is_wiped(
     assert "the epoch is done" in rest
 
 
+def test_a_terminal_without_the_letters_of_a_line_gets_question_marks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main, other = os.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "20")
+    with os.fdopen(other, "w", encoding="ascii") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        console = Console()
+        console.open(str(tmp_path / "train.log"))
+        console.progress("größe 0.5  and so much more")
+        console.close()
+    assert "gr??e 0.5" in os.read(main, 10_000).decode("ascii")
+    os.close(main)
+
+
+def test_a_terminal_that_is_closed_does_not_end_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    main, other = os.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = os.fdopen(other, "w")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    console = Console()
+    console.open(str(tmp_path / "train.log"))
+    os.close(main)
+    console.progress("batch 1")
+    console.wipe()
+    console.say("the epoch is done")
+    console.close()
+    with contextlib.suppress(OSError):
+        terminal.close()
+    assert (tmp_path / "train.log").read_text() == "the epoch is done\n"
+
+
 def full_disk(log: Path) -> None:
     console = Console()
     console.open(str(log))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from unbroken import Position
-from unbroken.console import Console
+from unbroken.console import Console, Pace
 from unbroken.errors import Misuse
 from unbroken.keep import Keep
 from unbroken.spent import Spent
@@ -98,15 +98,27 @@ def test_progress_says_first_what_a_narrow_terminal_must_not_cut_off(
     assert re.fullmatch(rf"{place}  contact 2  dice 3  part 4\n", capsys.readouterr().out), "nothing is saved yet"
 
 
-def test_progress_says_how_long_ago_the_last_save_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_says_what_a_kill_would_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Story(str(tmp_path), epochs=3, batches=4, log_every=2, summaries=False)
     told.open(None, Position(1, 0, 4))
     told.spent.last = time.monotonic() - 65
     told.batch_done(Position(1, 1, 5), 8)
     told.close()
     line = capsys.readouterr().out
-    assert re.search(r"left  saved 0:01:05 ago  \d+ samples/s\n", line), "nothing was logged, and no gap is left"
-    assert len(line.partition(" ago")[0]) < 60, "a terminal of 80 columns shows it, at thousands of epochs too"
+    assert re.search(r"left  \d+ samples/s  0:01:05 unsaved\n", line), "nothing was logged, and no gap is left"
+
+
+def test_progress_fits_80_columns_at_thousands_of_epochs_up_to_the_speed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "speed", 99.94 / 32 / 4)  # epochs a second
+    told = Story(str(tmp_path), epochs=3000, batches=4, log_every=2, summaries=False)
+    told.log({"loss": 4.7781234}, {"lr": 7.97412e-4})
+    told.batch_done(Position(2880, 1, 11521), 128)
+    told.close()
+    line, _, _ = capsys.readouterr().out.partition("samples/s")
+    assert line.endswith("loss 4.78  lr 0.000797  100 ")
+    assert len(line) <= 80 - len("samples…^C")
 
 
 def test_progress_counts_from_the_state_that_a_session_went_on_from(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from perpart import clouds
 from perpart.anatomy import PARTS
 from perpart.colours import colour
 from perpart.objects import build
+from perpart.sampled import Sampled
 from perpart.shown.grips import Fitted
 from perpart.shown.page import Shown, page
-from perpart.shown.sampled import Sampled
 from perpart.shown.surface import surface
 from tests.whole import browser
 

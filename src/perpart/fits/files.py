@@ -1,4 +1,4 @@
-"""Maps read from the folder that sampling wrote; hands written for other programs: OBJ, GLB, numpy"""
+"""Writes hands for other programs: OBJ, GLB, numpy"""
 
 import json
 from collections.abc import Sequence
@@ -14,40 +14,12 @@ from trimesh.visual.texture import TextureVisuals
 from perpart import hand
 from perpart.colours import colour
 from perpart.errors import Mistake
-from perpart.export import META, clear
-from perpart.fits.asked import Maps
+from perpart.export import clear
 from perpart.fits.solve import Fits
 from perpart.hand import ANGLES, BONES, PARTS
 from perpart.hands import Hands
 
 RECORD, SHEET = "fit.json", "fits.png"
-
-
-def read(folder: str | Path) -> tuple[Maps, dict[str, Any]]:
-    """The maps of a folder, in metres in the place of the object's file, and its meta.json.
-
-    Raises Mistake for a folder that is not one of maps, or whose arrays do not belong together.
-    """
-    folder = Path(folder)
-    try:
-        meta = json.loads((folder / META).read_text())
-        arrays = [_array(folder / f"{name}.npy") for name in ("points", "contact_maps", "part_map", "uv_map")]
-    except FileNotFoundError as error:
-        name = Path(str(error.filename)).name
-        raise Mistake(f"{folder}: holds no {name}; give a folder that sample_per_part.py wrote") from error
-    except (OSError, ValueError) as error:
-        raise Mistake(f"{folder}: cannot be read ({' '.join(str(error).split())[:120]}); sample it again") from error
-    if not isinstance(meta, dict) or meta.get("parts") != list(PARTS):
-        raise Mistake(f"{folder / META}: names other parts than this hand's; sample it again")
-    points, contact, part, direction = arrays
-    n, count = contact.shape[0] if contact.ndim else 0, points.shape[0] if points.ndim else 0
-    _fits(folder, "points", points, (count, 6))
-    _fits(folder, "contact_maps", contact, (n, count, len(PARTS)))
-    _fits(folder, "part_map", part, (n, count))
-    _fits(folder, "uv_map", direction, (n, count, 3))
-    if contact.min() < 0 or contact.max() > 1 or part.min() < 0 or part.max() >= len(PARTS):
-        raise Mistake(f"{folder}: contact is not within 0 and 1, or parts not within 0 and 15; sample it again")
-    return Maps(points, contact, part, direction), meta
 
 
 def write(folder: Path, hands: Hands, fits: Fits, record: dict[str, Any]) -> list[Path]:
@@ -64,17 +36,6 @@ def write(folder: Path, hands: Hands, fits: Fits, record: dict[str, Any]) -> lis
     except OSError as error:
         raise Mistake(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
     return [*files, folder / RECORD]
-
-
-def _array(path: Path) -> np.ndarray:
-    return np.load(path, allow_pickle=False)
-
-
-def _fits(folder: Path, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-    if array.shape != shape or not array.size:
-        raise Mistake(f"{folder / name}.npy: has the shape {array.shape}, which the others do not fit; sample it again")
-    if not np.isfinite(array).all():
-        raise Mistake(f"{folder / name}.npy: holds values that are not finite; sample it again")
 
 
 def _hand(folder: Path, name: str, posed: hand.Posed) -> list[Path]:

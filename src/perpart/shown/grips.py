@@ -1,5 +1,6 @@
 """Fitted hands, read from .glb or .obj files whose materials are named as the parts, and made light"""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from jaxtyping import Float, Int
 
 from perpart.anatomy import PARTS
 from perpart.errors import Mistake
+from perpart.fits.files import RECORD
+from perpart.sampled import Sampled
 from perpart.shown.surface import lighter
 
 KINDS = (".glb", ".obj")
@@ -28,16 +31,31 @@ class Fitted:
     part: Int[np.ndarray, "corners"]
 
 
-def read(path: str | Path, n: int) -> list[Fitted]:
+def read(path: str | Path, found: Sampled) -> list[Fitted]:
     """The hands of a file, or of a folder's files hand_000.glb (or .obj), hand_001.glb, ..., one per sample at most.
 
-    Raises Mistake where there is none, or where one cannot be read or is of no sample.
+    Raises Mistake where there is none, where one cannot be read or is of no sample, or where the record beside them
+    says that they were fitted to other maps.
     """
     path = Path(path)
     files = _files(path) if path.is_dir() else [path]
     if not path.exists() or not files:
         raise Mistake(f"{path}: there is no hand; give a folder with hand_000.glb or .obj, or one such file")
-    return [_hand(file, n) for file in files]
+    for file in files:
+        _same(file, found)
+    return [_hand(file, len(found.contact)) for file in files]
+
+
+def _same(path: Path, found: Sampled) -> None:
+    """Hands that no fit_per_part.py tells of, another program's, are taken at their word."""
+    record = path.with_name(RECORD)
+    try:
+        told = json.loads(record.read_text())
+        other = path.name in told["files"] and told["maps"].get("digest") != found.digest
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return
+    if other:
+        raise Mistake(f"{path}: {record} says that it was fitted to other maps; fit these maps, or show those")
 
 
 def _files(folder: Path) -> list[Path]:

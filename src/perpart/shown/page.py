@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from perpart.anatomy import PARTS
 from perpart.colours import DIGITS, UNTOUCHED, colour, digit
+from perpart.sampled import Sampled
 from perpart.shown.grips import Fitted
-from perpart.shown.sampled import Sampled
 from perpart.shown.surface import Surface
 
 BESIDE = Path(__file__).parent
