@@ -1,5 +1,7 @@
 """What goes wrong with input: one line that says what, where, and what to do"""
 
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Generator, Sequence
@@ -22,8 +24,15 @@ def told(arguments: Sequence[str] | None, *kinds: type[Exception]) -> Generator[
     comes under its traceback.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Scripts import with the system's own answer to Ctrl+C (perpart.interrupts); from here on it can be heard.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield [word for word in words if word != DEBUG]
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read along, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except (Mistake, *kinds) as error:
         if DEBUG in words:
             traceback.print_exc()

@@ -11,7 +11,7 @@ import scipy
 import tyro
 
 import unbroken
-from perpart import forms
+from perpart import forms, outs
 from perpart.anatomy import PARTS
 from perpart.data import cache, kinds, things
 from perpart.data.dataset import POOL, Contacts
@@ -104,7 +104,7 @@ def evaluate(wish: Evaluation) -> list[Figure]:
 
     Raises Mistake, and what reading the checkpoint raises.
     """
-    form = formed(wish)
+    form, folder = formed(wish), _folder(wish)
     state = unbroken.load(wish.checkpoint)
     model = forms.restored(state, wish.checkpoint).to(usable_device(wish.device))
     source = kinds.load(wish.data)
@@ -118,11 +118,15 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     training = Training(source, [things.category(thing) for thing in source.objects], form.draws // 2)
     figures = figured(wish, model, data, training, draws=form.draws, fits=form.fits)
     print(table.text(figures))
-    beside = Path() if wish.checkpoint == MODEL else Path(wish.checkpoint).parent
-    folder = Path(wish.out) if wish.out else beside / "evaluation"
     name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}"
     print("wrote " + " and ".join(str(path) for path in record.write(folder, name, facts, figures)))
     return figures
+
+
+def _folder(wish: Evaluation) -> Path:
+    """Where the figures go. Raises Mistake where they cannot."""
+    beside = Path() if wish.checkpoint == MODEL else Path(wish.checkpoint).parent
+    return outs.folder(str(beside / "evaluation") if wish.out is None else wish.out)
 
 
 def figured(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import tyro
 
-from perpart import clouds, sampled
+from perpart import clouds, outs, sampled
 from perpart.errors import Mistake, told
 from perpart.fits import aims, files, picture, solve
 from perpart.fits.asked import Maps
@@ -111,8 +111,7 @@ def _row(name: str, figures: dict[str, Any], cost: float, *, share: bool) -> lis
 
 
 def _asked(wish: Fitting) -> sampled.Sampled:
-    if not wish.out:
-        raise Mistake("--out is empty: name a folder to write to")
+    outs.folder(wish.out)
     if not 0 <= wish.seed < 2**31:
         raise Mistake(f"--seed {wish.seed}: at least 0, less than {2**31}")
     if wish.mass is not None and not 0.001 <= wish.mass <= 50:

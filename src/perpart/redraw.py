@@ -75,5 +75,5 @@ def said(found: Redrawn) -> str:
     """A line on what was drawn anew and on what is no grasp in the end; empty where there is nothing to tell."""
     anew, amiss, most = int((found.tries > 1).sum()), int((~found.grasps).sum()), int(found.tries.max())
     told = [f"{anew} drawn anew"] if anew else []
-    told += [f"{amiss} no grasp{f' even at try {most}' if most > 1 else ''}"] if amiss else []
-    return f"{len(found.tries)} samples, {' and '.join(told)}: a grasp has {RULE}\n" if told else ""
+    told += [f"{amiss} {'still ' if anew else ''}no grasp{f' at try {most}' if most > 1 else ''}"] if amiss else []
+    return f"{len(found.tries)} samples, {', '.join(told)}: a grasp has {RULE}\n" if told else ""

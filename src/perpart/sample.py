@@ -10,7 +10,7 @@ import torch
 import tyro
 
 import unbroken
-from perpart import clouds, export, forms, redraw
+from perpart import clouds, export, forms, outs, redraw
 from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
 from perpart.settings import usable_device
@@ -131,23 +131,27 @@ def draw(model: Drawing, cloud: clouds.Cloud, sampling: Sampling) -> tuple[expor
     # The model was trained on objects centred like this; only it sees them so, the files keep the object's place.
     seen = torch.from_numpy((surface[:, :3] - centre).astype(np.float32)).to(device)
     normals = torch.from_numpy(surface[:, 3:].copy()).to(device)
-    found = _samples(model, sampling, seen[None], normals[None])
+    noise = _noise(model, sampling, seen[None], normals[None])
+    found = redraw.redrawn(model, sampling.temperature * noise, seen[None], normals[None])
     contact, part, direction = (
         each.cpu().numpy() for each in (found.maps.contact, found.maps.part, found.maps.direction)
     )
     return export.Drawn(surface, contact, part, direction), found
 
 
-def _samples(model: Drawing, sampling: Sampling, points: torch.Tensor, normals: torch.Tensor) -> redraw.Redrawn:
-    """n samples, or n steps from one of them to another; steps are taken as they come."""
-    count = sampling.n if sampling.between is None else max(sampling.between) + 1
-    noise = redraw.noises(sampling.seed, sampling.tries, count, model.latents)
-    if sampling.between is not None:
-        ends = noise[:, list(sampling.between)]
-        kept = redraw.redrawn(model, sampling.temperature * ends, points, normals).tries - 1
-        start, stop = ends[kept, range(2)]  # as long as noise is: at temperature 0 there is no way to turn
-        noise = arc(start, stop, sampling.n)[None]
-    return redraw.redrawn(model, sampling.temperature * noise, points, normals)
+def _noise(model: Drawing, sampling: Sampling, points: torch.Tensor, normals: torch.Tensor) -> torch.Tensor:
+    """Noise [tries n latents] for n samples, or [1 n latents] for n steps from one of them to another, which are taken
+    as they come; says at which try the two were drawn where they were drawn anew."""
+    if sampling.between is None:
+        return redraw.noises(sampling.seed, sampling.tries, sampling.n, model.latents)
+    noise = redraw.noises(sampling.seed, sampling.tries, max(sampling.between) + 1, model.latents)
+    ends = noise[:, list(sampling.between)]
+    tries = redraw.redrawn(model, sampling.temperature * ends, points, normals).tries
+    if tries.max() > 1:
+        print("samples {} and {} were drawn at try {} and {}: what came before is no grasp".format(
+            *sampling.between, *tries))  # fmt: skip
+    start, stop = ends[tries - 1, range(2)]  # as long as noise is: at temperature 0 there is no way to turn
+    return arc(start, stop, sampling.n)[None]
 
 
 def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str, found: redraw.Redrawn) -> dict[str, Any]:
@@ -175,8 +179,10 @@ def _check(sampling: Sampling) -> None:
         if not least <= getattr(sampling, name) <= most:
             raise Mistake(f"--{name} {getattr(sampling, name)}: at least {least}, at most {most}")
     if sampling.between and not (0 <= min(sampling.between) < max(sampling.between) < 10_000):
-        raise Mistake("--between {} {}: two different samples, from 0 on".format(*sampling.between))
+        raise Mistake("--between {} {}: two different samples, from 0 to 9999".format(*sampling.between))
     if not sampling.object:
         raise Mistake("--object: name at least one file")
-    if not sampling.out:
-        raise Mistake("--out is empty: name a folder to write to")
+    for name in sampling.object:
+        if Path(name).is_dir():
+            raise Mistake(f"--object {name}: is a folder; name the files in it")
+    outs.folder(sampling.out)

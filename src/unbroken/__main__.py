@@ -7,6 +7,7 @@ Exit code 0: all is well; 1: a state is damaged, or two differ; 2: the question 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -46,9 +47,17 @@ def main(words: list[str]) -> int:
             traceback.print_exc()
         print(f"error: {reason}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:  # whoever read along, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as reason:
+        if reason.errno != errno.ENOSPC or options.debug:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in it has nowhere to go
+        print(f"error: output cannot be written ({reason.strerror}); make room, or send it elsewhere", file=sys.stderr)
+        return 2
     return code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .outline import Outline
 from .places import Places
 
 PARTS = {"state_dict": "model", "optimizer": "optimizer", "scheduler": "scheduler", "kept": "kept"}
+ALIKE = 8  # leaves of one kind that are still told one by one
 BESIDE = ("settings", "environment", "means", "journal", "parameters")
 
 
@@ -40,11 +42,17 @@ def states(paths: list[str]) -> list[str]:
     for path in paths:
         here = Places(path).states() if os.path.isdir(path) else [path]
         if not here or not os.path.lexists(path):
-            raise Missing(
-                f"{path} holds no state" if os.path.isdir(path) else f"{path}: there is no such file or folder"
-            )
+            raise Missing(_nothing(path))
         found += here
     return found
+
+
+def _nothing(path: str) -> str:
+    """Why a path has no state, and where the next ones are."""
+    if not os.path.isdir(path):
+        return f"{path}: there is no such file or folder"
+    below = [one.path for one in os.scandir(path) if one.is_dir() and Places(one.path).states()]
+    return f"{path} holds no state" + (f"; try {' '.join(sorted(below)[:3])}" if below else "")
 
 
 def newest(path: str) -> str:
@@ -105,7 +113,7 @@ def _contents(tree: dict[str, Any]) -> Iterator[str]:
         tensors = [leaf for _, leaf in leaves if isinstance(leaf, Outline)]
         amount = f": {_count(len(tensors), 'tensor')}, {_bytes(sum(t.size for t in tensors))}" if tensors else ""
         yield f"{PARTS.get(key, key)}{amount}"
-        yield from columns([["", path.lstrip("."), _told(leaf)] for path, leaf in leaves])
+        yield from columns([["", path.lstrip("."), *cells] for path, *cells in _folded(leaves)])
 
 
 def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -119,6 +127,21 @@ def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{path}[{place}]")
     else:
         yield path, tree
+
+
+def _folded(leaves: list[tuple[str, Any]]) -> list[tuple[str, str, str]]:
+    """A row for each leaf, but one for all of many that only their places in lists tell apart, such as an optimizer's
+    moments: its path, the first of them, and how many there are; --json tells every one."""
+    alike: dict[str, list[tuple[str, Any]]] = {}
+    for path, leaf in leaves:
+        alike.setdefault(re.sub(r"\[\d+\]", "[*]", path), []).append((path, leaf))
+    rows: list[tuple[str, str, str]] = []
+    for pattern, many in alike.items():
+        if len(many) > ALIKE:
+            rows.append((pattern, _told(many[0][1]), f"and {len(many) - 1} more"))
+        else:
+            rows += [(path, _told(leaf), "") for path, leaf in many]
+    return rows
 
 
 def _told(leaf: Any) -> str:

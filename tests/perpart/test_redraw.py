@@ -95,5 +95,5 @@ def test_a_sample_is_the_same_bits_whatever_is_drawn_beside_it():
 def test_a_line_says_what_was_drawn_anew_and_what_is_no_grasp():
     assert said(drawn([[1.0, 2.0]])) == ""
     assert "2 samples, 1 drawn anew: a grasp has at least three" in said(drawn([[-1.0, 2.0], [3.0, 4.0]]))
-    assert "2 samples, 1 drawn anew and 1 no grasp even at try 2: " in said(drawn([[-1.0, 2.0], [-3.0, 4.0]]))
+    assert "2 samples, 1 drawn anew, 1 still no grasp at try 2: " in said(drawn([[-1.0, 2.0], [-3.0, 4.0]]))
     assert "2 samples, 1 no grasp: " in said(drawn([[-1.0, 2.0]]))

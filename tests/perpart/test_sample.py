@@ -207,10 +207,11 @@ def test_samples_that_are_no_grasps_are_drawn_anew_and_all_is_told(folder, capsy
     assert (np.abs(maps - first).max((1, 2)) > 0).tolist() == again.tolist()
 
 
-def test_a_way_is_between_the_samples_that_were_kept(folder, monkeypatch):
+def test_a_way_is_between_the_samples_that_were_kept_and_says_so(folder, monkeypatch, capsys):
     monkeypatch.setattr(redraw, "grasps", lambda contact: np.zeros(len(contact), bool))  # so the last try is kept
     sample(sampling(folder, "kept", tries=3))
     sample(sampling(folder, "kept way", tries=3, between=(0, 1), n=4))
+    assert "samples 0 and 1 were drawn at try 3 and 3: what came before is no grasp" in capsys.readouterr().out
     way, ends = (np.load(folder / name / "contact_maps.npy") for name in ("kept way", "kept"))
     assert way[0] == pytest.approx(ends[0], abs=1e-4)
     assert way[-1] == pytest.approx(ends[1], abs=1e-4)
@@ -271,6 +272,10 @@ def test_a_missing_object_is_one_line(folder, capsys):
     assert "no such file" in refused(capsys, main, *flags(folder, object=str(folder / "none.ply")))
 
 
+def test_a_folder_in_the_place_of_an_object_is_one_line(folder, capsys):
+    assert "is a folder; name the files in it" in refused(capsys, main, *flags(folder, object=str(folder)))
+
+
 def test_two_files_of_one_name_are_one_line(folder, capsys):
     (folder / "elsewhere").mkdir()
     build("mug", 1).mesh.export(folder / "elsewhere/mug.ply")
@@ -299,7 +304,7 @@ def test_an_empty_out_is_one_line(folder, capsys):
 
 def test_a_folder_that_is_a_file_is_one_line(folder, capsys):
     (folder / "taken").write_text("")
-    assert "give another --out" in refused(capsys, main, *flags(folder, out=str(folder / "taken")))
+    assert "name a folder to write to" in refused(capsys, main, *flags(folder, out=str(folder / "taken")))
 
 
 def test_a_checkpoint_of_another_model_is_one_line(folder, capsys):

@@ -30,5 +30,11 @@ def test_what_is_not_known_is_a_dash():
     assert number(-0.0001, 3) == "0.000"
 
 
+def test_without_an_object_of_four_grasps_it_is_said_why_no_set_is_told():
+    said = printed(invented(0, grasps=3), invented(1, grasps=3))
+    assert "sets, per object: none, as no object has four grasps here or more" in said
+    assert "sets, per object: none" not in printed(invented(0, grasps=3), invented(1, grasps=4))
+
+
 def test_columns_are_as_wide_as_they_must_be():
     assert lines(["a", "b"], [["long", "1"], ["c", "22"], ["d"]]) == "a      b\nlong   1\nc     22\nd"

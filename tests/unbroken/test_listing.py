@@ -116,6 +116,12 @@ def test_a_path_without_states_is_an_error(
         assert words in err
 
 
+def test_a_folder_of_work_dirs_says_which_to_try(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    above = str(Path(folder).parent)
+    assert main(["list", above]) == 2
+    assert capsys.readouterr().err == f"error: {above} holds no state; try {folder}\n"
+
+
 def test_a_file_can_be_named_as_well(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     (only,) = parsed(capsys, "list", f"{folder}/checkpoint.prev.pt")
     assert only["step"] == 6
@@ -144,6 +150,20 @@ def test_show_tells_parts_tensors_settings_and_environment(folder: str, capsys: 
         "journal",
         "  length  0",
         "  sha256  ''",
+    ]
+
+
+def test_show_folds_what_only_places_in_lists_tell_apart(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    moments = {i: {"exp_avg": torch.ones(3, 2), "step": torch.tensor(1.0)} for i in range(9)}
+    few = {i: torch.ones(1) for i in range(8)}
+    Shelf(folder).put(tree(optimizer={"state": moments, "few": few, "lr": 0.1}))
+    code, lines = told(capsys, "show", folder)
+    assert code == 0
+    assert lines[lines.index("optimizer: 26 tensors, 284 B") + 1 :][:11] == [
+        "  state[*].exp_avg  float32 [3, 2]  and 8 more",
+        "  state[*].step     float32 []      and 8 more",
+        *(f"  few[{i}]            float32 [1]" for i in range(8)),
+        "  lr                0.1",
     ]
 
 

@@ -6,7 +6,7 @@ python -m perpart.grasps describe --data grasps
 
 python -m perpart.grasps card --data grasps --out card
 
-python -m perpart.grasps check --data grasps --sample 500
+python -m perpart.grasps check --data grasps --seed 1
 
 python -m perpart.grasps sheet grasps.png --n 24 --seed 1
 """
@@ -24,6 +24,9 @@ from perpart.data.kinds import load
 from perpart.errors import told
 from perpart.grasps import card as cards
 from perpart.grasps import gallery, making, recheck
+
+UNITS = {"depth": " m", "volume": " m³", "shift": " m", "turn": " rad"}
+"""Of the figures; epsilon has none: it is a share of one contact's force."""
 
 
 def make(
@@ -72,7 +75,8 @@ def describe(data: Path | None = None) -> None:
     for name, count in Counter(found.preshapes[kind] for kind in found.kind).most_common():
         print(f"  {name:18s} {count:5d}")
     for name, column in zip(found.figures, found.quality.T, strict=True):
-        print(f"  {name:8s} median {np.median(column):.3g}, largest {column.max():.3g}")
+        unit = UNITS.get(name, "")
+        print(f"  {name:8s} median {np.median(column):.3g}{unit}, largest {column.max():.3g}{unit}")
 
 
 def card(data: Path | None = None, out: Path | None = None) -> None:

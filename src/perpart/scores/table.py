@@ -114,6 +114,8 @@ def reliability(shelf: Shelf) -> str:
 
 def likeness(shelf: Shelf) -> str:
     """Sets of samples against the real grasps."""
+    if not shelf.guesses["sets"]:
+        return "sets, per object: none, as no object has four grasps here or more; judge more of them (--grasps)"
     head = ["sets, per object", "MMD", "COV %", "1-NN %", "diversity", "energy", "grasps %", "objects"]
     return lines(head, [
         [
