@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +40,10 @@ def sampled(n: int) -> Sampled:
     return Sampled(cloud, contact, gap.argmin(axis=2), np.tile(cloud[:, 3:], (n, 1, 1)), meta)
 
 
-def ball() -> Fitted:
-    """A hand that is a ball of the thumb's tip, in front of the mug."""
+def ball(around: float = -60, away: float = 0.08) -> Fitted:
+    """A hand that is a ball of the thumb's tip, as a rule in front of the mug."""
     mesh = trimesh.creation.icosphere(3, 0.03, vertex_normals=True)
-    toward = 0.08 * np.array([np.cos(np.radians(-60)), np.sin(np.radians(-60)), 0.4])
+    toward = away * np.array([np.cos(np.radians(around)), np.sin(np.radians(around)), 0.4])
     corners = np.concatenate([mesh.vertices + toward, mesh.vertex_normals], axis=1)
     return Fitted(0, corners, mesh.faces, np.full(len(corners), 3))
 
@@ -243,6 +244,17 @@ def test_a_drag_turns_the_wheel_zooms_and_r_brings_the_view_back(seen: browser.B
     seen.mouse("mouseMoved", 2, 2)
     seen.settle()
     assert abs(within(seen.pixels("#view")) - within(before)).mean() < 0.001
+
+
+def test_the_first_view_holds_hands_that_reach_far_out(opened: browser.Browser, shown: Shown, tmp_path: Path) -> None:
+    for around in (30, -150, -90):
+        (tmp_path / "far.html").write_text(page(replace(shown, hands=[ball(around, 0.15)])))
+        opened.open(tmp_path / "far.html")
+        opened.press("b")
+        view = opened.pixels("#view")
+        assert nearest(view[8:-8, 8:-8], colour("thumb3"))
+        edge = np.concatenate([view[8:12, 8:-8].reshape(-1, 3), view[8:-110, [8, 9, -10, -9]].reshape(-1, 3)])
+        assert np.ptp(edge, axis=0).max() < 0.02, "nothing is cut off"
 
 
 def test_the_fitted_hand_is_shown_and_hidden(seen: browser.Browser) -> None:

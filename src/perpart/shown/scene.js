@@ -3,8 +3,7 @@
 "use strict";
 const scene = (() => {
   const { data, arrays } = maps, P = data.points, HALF = data.half;
-  const FAR = data.hands.length ? 1.3 : 1; // a hand is larger than what it holds
-  const camera = { around: -60, above: 22, far: FAR, aside: [0, 0, 0] };
+  const camera = { around: -60, above: 22, far: 1, aside: [0, 0, 0] };
   const LENS = 1 / Math.tan((13 * Math.PI) / 180); // a long lens: 26 degrees, little perspective
   const seen = data.mesh ? arrays.corners : arrays.points;
   let radius = 0;
@@ -25,6 +24,17 @@ const scene = (() => {
     const near = Math.max(away - 4 * radius, away / 50), far = away + 4 * radius;
     return { toward, right, up, at, away, near, far, sx: (lens * high) / wide, sy: lens, wide, high };
   }
+  const FAR = (() => { // from where the first view holds all hands, which are larger than what they hold
+    const e = eye(1, 1), skin = arrays.skin ?? [];
+    let away = e.away;
+    for (let i = 0; i < skin.length; i += 3) {
+      const place = [skin[i], skin[i + 1], skin[i + 2]].map((v) => (v * HALF) / 32767);
+      const across = Math.max(Math.abs(dot(e.right, place)), Math.abs(dot(e.up, place)));
+      away = Math.max(away, across * LENS + dot(e.toward, place));
+    }
+    return Math.min(away / e.away, 2.5);
+  })();
+  camera.far = FAR;
   function matrix(e) { // column by column, as WebGL wants it
     const a = (e.far + e.near) / (e.near - e.far), b = (2 * e.far * e.near) / (e.near - e.far);
     const shift = [e.right, e.up, e.toward].map((axis) => -dot(axis, e.at));
