@@ -121,6 +121,13 @@ def test_fewer_hands_replace_more_and_leave_other_files(folder, short):
     assert (folder / "again" / "mine.txt").exists()
 
 
+def test_the_seconds_are_a_grasp_s_to_fit_and_to_judge(folder, short, capsys, monkeypatch):
+    clock = iter([10.0, 13.0, 14.0])
+    monkeypatch.setattr(fit.time, "perf_counter", lambda: next(clock))
+    fit.fit(wish(folder, "clocked"))
+    assert "1.50 s a grasp to fit and 0.50 s to judge" in capsys.readouterr().out
+
+
 def test_a_point_cloud_is_fitted_without_an_inside_and_it_is_said(folder, short, capsys):
     worth = fit.fit(wish(folder, "cloud", object=str(folder / "tube.npy"), n=1))
     assert "a point cloud has no inside" in capsys.readouterr().out

@@ -215,6 +215,8 @@ def test_a_way_is_between_the_samples_that_were_kept_and_says_so(folder, monkeyp
     way, ends = (np.load(folder / name / "contact_maps.npy") for name in ("kept way", "kept"))
     assert way[0] == pytest.approx(ends[0], abs=1e-4)
     assert way[-1] == pytest.approx(ends[1], abs=1e-4)
+    steps = json.loads((folder / "kept way/meta.json").read_text())["drawn_at_try"]
+    assert steps == [1] * 4, "steps are taken as they come"
 
 
 def test_a_way_at_temperature_0_stays_where_it_is(folder):

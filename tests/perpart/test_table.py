@@ -1,3 +1,5 @@
+import re
+
 from perpart.evaluate import TALLIES
 from perpart.scores.intervals import resamplings
 from perpart.scores.table import lines, number, text
@@ -28,6 +30,13 @@ def test_what_is_not_known_is_a_dash():
     assert "–" in said
     assert number(float("nan"), 3) == "–"
     assert number(-0.0001, 3) == "0.000"
+
+
+def test_a_difference_of_distances_has_a_digit_more():
+    rows = {line[:20].strip(): line for line in printed(invented(0), invented(1)).splitlines()}
+    more, draw = rows["draws - nearest"], rows["draws"]
+    assert re.search(r"\.\d{4} \[-?0\.\d{4}, ", more)
+    assert not re.search(r"\.\d{4}", draw)
 
 
 def test_without_an_object_of_four_grasps_it_is_said_why_no_set_is_told():

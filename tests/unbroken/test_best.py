@@ -142,3 +142,11 @@ def test_the_states_are_told_with_the_best(tmp_path: Path) -> None:
     assert str(tmp_path / "best.pt") in run.shelf.states()
     with pytest.raises(Error):
         unbroken.load(str(tmp_path / "worst.pt"))
+
+
+@pytest.mark.parametrize(("name", "words"), [("valid.iou", "valid iou"), ("loss", "loss")])
+def test_a_line_shows_the_value_by_its_own_name(name: str, words: str) -> None:
+    record = {"valid": {"score": 0.25, "iou": 0.5}, "loss": 0.75}
+    assert Best(unbroken.Keep(best=name)).shown(record) == {words: {"valid.iou": 0.5, "loss": 0.75}[name]}
+    assert Best(unbroken.Keep(best=name)).shown({"valid": {"score": 0.25}}) == {}
+    assert Best(unbroken.Keep()).shown(record) == {}
