@@ -7,6 +7,7 @@ from torch import Tensor
 
 from perpart import contactgen, losses
 from perpart.ancestor import ThreeStages
+from perpart.average import weights
 from perpart.drawing import Drawing
 from perpart.errors import Mistake
 from perpart.model import ContactCVAE
@@ -26,13 +27,13 @@ def built(settings: Mapping[str, Any]) -> Drawing:
 
 
 def restored(state: Mapping[str, Any], path: str) -> Drawing:
-    """The model of a run's state (`settings` and `state_dict`), in evaluation mode.
+    """The model of a run's state with the weights to draw from, in evaluation mode.
 
     Raises Mistake, which names `path`, when the state is not of such a model.
     """
     try:
         model = built(state["settings"])
-        model.load_state_dict(state["state_dict"])
+        model.load_state_dict(weights(state))
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise Mistake(f"{path} holds another model than this version's ({reason}); train again") from error

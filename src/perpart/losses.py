@@ -16,7 +16,7 @@ PART, DIRECTION = 0.5, 0.5
 """Weights of the part's cross-entropy (ContactGen's) and of the direction's angle in radians."""
 TOUCHED = 0.1
 """The largest contact from which a point counts as touched, and its part is asked for."""
-KL_WEIGHT = 1e-3
+KL_WEIGHT = 4e-3
 """The weight of the latent's price to warm up to: per nat, beside maps that are averaged over points."""
 PARALLEL = 1 - 1e-6
 """The largest cosine: at exactly parallel the arc cosine's slope is infinite, a milliradian before that it is not."""

@@ -86,7 +86,7 @@ class Settings:
     weight_decay: float = 5e-4
     """Adam's."""
     kl_weight: float | None = None
-    """The price of a nat of latent, reached after the warm-up; by default 0.001, with the ancestor's losses 0.05."""
+    """The price of a nat of latent, reached after the warm-up; by default 0.004, with the ancestor's losses 0.05."""
     kl_warmup: float | None = None
     """Epochs over which that price rises from 0; by default 30 % of --n-epochs at birth, with the ancestor's all."""
     seed: int = 0
@@ -97,6 +97,8 @@ class Settings:
     """cpu, cuda or cuda:N; auto takes the GPU where there is one."""
     data: str | None = None
     """A folder made by `python -m perpart.grasps make`; by default the set that ships with the package."""
+    validate_every: int = 5
+    """Epochs between two validations, of which the best is kept as best.pt; the first and the last epoch have theirs."""
     snapshot_every: int = 1000
     """Epochs between two snapshots that are kept for good."""
     snapshots_kept: int | None = None
@@ -208,7 +210,7 @@ def _usable(settings: Settings) -> Settings:
             raise Mistake(f"--{name.replace('_', '-')} {value}: a finite number")
     if settings.points < FEWEST:
         raise Mistake(f"--points {settings.points}: at least {FEWEST}, or a point has no neighbours")
-    for name in ("n_epochs", "batch_size", "width", "latents", "snapshot_every", "log_every"):
+    for name in ("n_epochs", "batch_size", "width", "latents", "snapshot_every", "validate_every", "log_every"):
         if getattr(settings, name) < 1:
             raise Mistake(f"--{name.replace('_', '-')} {getattr(settings, name)}: at least 1")
     if settings.form == "contactgen" and settings.latents < 3:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 import unbroken
 from perpart import forms
+from perpart.average import weights
 from perpart.errors import Mistake, told
 from unbroken import checkpoint
 
@@ -51,7 +52,8 @@ def ship(wish: Shipping) -> None:
     state = unbroken.load(wish.checkpoint)
     forms.restored(state, wish.checkpoint)  # nothing that no one can draw from
     lean = {name: {} if name in TRAINING else value for name, value in state.items()}
-    lean["state_dict"] = {name: small(value) for name, value in state["state_dict"].items()}
+    lean["state_dict"] = {name: small(value) for name, value in weights(state).items()}
+    lean["kept"] = {name: value for name, value in state.get("kept", {}).items() if name != "average"}
     beside = Path(wish.out).with_name(Path(wish.out).name + ".new")
     try:
         checkpoint.write(lean, str(beside))

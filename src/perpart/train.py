@@ -9,6 +9,7 @@ from torch import Tensor
 
 import unbroken
 from perpart import forms, memory
+from perpart.average import Average
 from perpart.data import cache, kinds
 from perpart.data.dataset import Contacts
 from perpart.errors import Mistake, told
@@ -60,6 +61,8 @@ def train(settings: Settings) -> None:
             weight_decay=settings.weight_decay,
         )  # fmt: skip
         run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
+        average = Average(model)  # a copy: of weights that --init-from has put into the model
+        run.keep(average=average)
         announce(run, settings, model, seen, unseen)
         run.say(*(f"data: {note}" for note in grasps.notes))
         run.say(*ahead(run.position.epoch + run.position.batch / feed.batches, settings, scheduler))
@@ -75,7 +78,16 @@ def train(settings: Settings) -> None:
                     losses["loss"].backward()
                     run.log(losses, lr=scheduler.lr)
                 optimizer.step()
-            run.log(valid=evaluate(model, unseen, device, objective, price=price, calibrate=True))
+                average.update_parameters(model)
+            if due(epoch.number + 1, settings):
+                run.log(valid=evaluate(average.module, unseen, device, objective, price=price, calibrate=True))
+                # The mean's buffers are copied from the model at every step, and so are what calibration found.
+                model.chances.load_state_dict(average.module.chances.state_dict())
+
+
+def due(epoch: int, settings: Settings) -> bool:
+    """Whether to validate after an epoch, counted from 1: as often as asked, and after the first and the last one."""
+    return epoch in (1, settings.n_epochs) or epoch % settings.validate_every == 0
 
 
 def own(device: torch.device, run: unbroken.Run) -> torch.device:

@@ -39,12 +39,12 @@ class Best:
         return {self._name.replace(".", " "): value}
 
     def warnings(self) -> list[str]:
-        """What to say, once, of an epoch that did not log the value."""
+        """What to say, once, where no epoch so far has logged the value."""
         told, self._warnings = self._warnings, []
         return told
 
     def _miss(self, epoch: int) -> None:
-        if not self._warned:
+        if not self._warned and not self.epoch:  # whoever validates now and then has had it
             self._warnings = [f"Warning: epoch {epoch} logged no {self._name}, by which best.pt is to be kept"]
         self._warned = True
 
