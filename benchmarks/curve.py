@@ -19,22 +19,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     epochs = [record for record in records.read(str(options.work_dir / "journal.jsonl")) if record["at"] == "epoch"]
-    sheets.save(drawn(epochs), options.out)
-    best = max(epochs, key=lambda record: record["valid"]["score"])
+    judged = [record for record in epochs if "valid" in record]
+    sheets.save(drawn(epochs, judged), options.out)
+    best = max(judged, key=lambda record: record["valid"]["score"])
     print(f"{len(epochs)} epochs; best score {best['valid']['score']:.4f} after {best['epoch']}; wrote {options.out}")
 
 
-def drawn(epochs: Sequence[dict]) -> Figure:
-    """Three panels over the epochs."""
+def drawn(epochs: Sequence[dict], judged: Sequence[dict]) -> Figure:
+    """Three panels over the epochs, and over those that were validated."""
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     quality, loss, latent = figure.subplots(1, 3)
-    at = [record["epoch"] for record in epochs]
+    every, at = ([record["epoch"] for record in shown] for shown in (epochs, judged))
     for name in ("f1", "prior", "score"):
-        quality.plot(at, [record["valid"][name] for record in epochs], label=name, linewidth=1)
-    for name in ("train", "valid"):
-        loss.plot(at, [record[name]["contact"] for record in epochs], label=name, linewidth=1)
-    latent.plot(at, [record["valid"]["kl"] for record in epochs], label="nats a grasp", linewidth=1)
-    latent.plot(at, [record["valid"]["active"] for record in epochs], label="active units", linewidth=1)
+        quality.plot(at, [record["valid"][name] for record in judged], label=name, linewidth=1)
+    loss.plot(every, [record["train"]["contact"] for record in epochs], label="train", linewidth=1)
+    loss.plot(at, [record["valid"]["contact"] for record in judged], label="valid", linewidth=1)
+    latent.plot(at, [record["valid"]["kl"] for record in judged], label="nats a grasp", linewidth=1)
+    latent.plot(at, [record["valid"]["active"] for record in judged], label="active units", linewidth=1)
     for axes, title in ((quality, "validation"), (loss, "loss of contact"), (latent, "latent")):
         axes.set(title=title, xlabel="epoch")
         axes.set_ylim(bottom=0)

@@ -98,7 +98,7 @@ class Settings:
     data: str | None = None
     """A folder made by `python -m perpart.grasps make`; by default the set that ships with the package."""
     validate_every: int = 5
-    """Epochs between two validations, of which the best is kept as best.pt; the first and the last epoch have theirs."""
+    """Epochs between two validations, whose best is kept as best.pt; the first and the last epoch have one too."""
     snapshot_every: int = 1000
     """Epochs between two snapshots that are kept for good."""
     snapshots_kept: int | None = None

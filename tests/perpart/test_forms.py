@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from perpart import forms
+from perpart.average import Average
 from perpart.errors import Mistake
 from tests.perpart.test_model import batch
 
@@ -29,6 +30,9 @@ def test_a_model_is_restored_from_a_runs_state_and_from_no_other(form: str) -> N
     model, data = forms.built(settings), batch(points=64)
     state = {"settings": settings, "state_dict": model.state_dict()}
     assert torch.equal(forms.restored(state, "a.pt")(data)["contact"], model.eval()(data)["contact"])
+    mean = Average(forms.built(settings))
+    drawn = forms.restored(state | {"kept": {"average": mean.state_dict()}}, "a.pt")
+    assert torch.equal(drawn(data)["contact"], mean.module.eval()(data)["contact"])
     wider = state | {"settings": settings | {"width": 16}}
     for wrong in (wider, {"settings": {}, "state_dict": {}}):
         with pytest.raises(Mistake, match=r"^a\.pt holds another model"):

@@ -15,7 +15,7 @@ OPTIONS = [
     "batch_size", "grasps_per_epoch", "points", "width",
     "latents", "radii", "norm", "form", "loss", "prior",
     "lr", "lr_end", "weight_decay", "kl_weight", "kl_warmup", "seed", "num_workers", "device", "data",
-    "snapshot_every", "snapshots_kept", "save_minutes", "save_stall", "background", "log_every",
+    "validate_every", "snapshot_every", "snapshots_kept", "save_minutes", "save_stall", "background", "log_every",
 ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import torch
 
 import unbroken
 from perpart import forms, ship
+from perpart.average import Average
 from perpart.objects import build
 from perpart.sample import Sampling, sample
 from tests.perpart.test_sample import FACTS, SHAPE
@@ -35,6 +36,17 @@ def test_what_is_shipped_holds_the_model_and_nothing_of_its_training(state: Path
     assert {value.dtype for value in forms.restored(lean, str(out)).state_dict().values()} == {torch.float32}
     assert "epoch 1, " in capsys.readouterr().out
     assert sorted(path.name for path in state.parent.iterdir()) == ["best.pt", "model.pt"]
+
+
+def test_of_a_run_that_kept_a_mean_the_mean_is_shipped(state: Path) -> None:
+    tree, out, state = unbroken.load(str(state)), state.with_name("model.pt"), state.with_name("meant.pt")
+    mean = Average(forms.built(SHAPE))
+    checkpoint.write({**tree, "kept": {"average": dict(mean.state_dict()), "mine": [1]}}, str(state))
+    ship.main(["--checkpoint", str(state), "--out", str(out)])
+    lean = unbroken.load(str(out))
+    assert lean["kept"] == {"mine": [1]}
+    for name, value in mean.module.state_dict().items():
+        assert torch.equal(lean["state_dict"][name], value.half() if value.dim() > 1 else value)
 
 
 def test_what_no_one_can_draw_from_is_not_shipped(state: Path, tmp_path: Path, capsys) -> None:

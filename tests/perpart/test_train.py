@@ -10,7 +10,7 @@ import torch
 from perpart.errors import Mistake
 from perpart.schedule import Schedule
 from perpart.settings import Settings
-from perpart.train import ahead, own
+from perpart.train import ahead, due, own
 
 BORN = Settings(n_epochs=100, legs=((0, 100),))
 
@@ -40,6 +40,12 @@ def test_an_extension_shows_the_learning_rate_on_both_sides_of_the_seam(
     rates, both = said(longer, 100.0)
     assert both.startswith(f"--extend {extend}: {seam}")
     assert rates.endswith(end)
+
+
+@pytest.mark.parametrize(("every", "when"), [(1, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 3, 6, 7]), (99, [1, 7])])
+def test_it_validates_as_often_as_asked_and_at_both_ends(every: int, when: list[int]) -> None:
+    asked = replace(BORN, n_epochs=7, validate_every=every)
+    assert [epoch for epoch in range(1, 8) if due(epoch, asked)] == when
 
 
 def test_each_of_several_processes_takes_a_gpu_of_its_own() -> None:

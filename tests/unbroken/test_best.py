@@ -46,6 +46,13 @@ def test_an_epoch_without_the_value_is_told_of_once() -> None:
     assert best.warnings() == []
 
 
+def test_whoever_validates_now_and_then_is_not_warned() -> None:
+    best = Best(unbroken.Keep(best="valid.score"))
+    assert best.offer({"valid": {"score": 0.5}}, 1)
+    assert not best.offer({"train": {}}, 2)
+    assert best.warnings() == []
+
+
 def test_a_history_of_another_value_does_not_count() -> None:
     past = Best(unbroken.Keep(best="valid.score"))
     past.offer({"valid": {"score": 0.9}}, 7)

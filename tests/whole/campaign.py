@@ -159,7 +159,7 @@ def hands(data: Path) -> Command:
         return [
             "--work-dir", work_dir, "--data", data, "--num-workers", workers, "--save-minutes", 1e-9 if often else 10,
             "--n-epochs", 5, "--batch-size", 4, "--grasps-per-epoch", 18, "--points", 64, "--width", 8,
-            "--snapshot-every", 2, "--log-every", 1, "--device", "cpu", "--norm", "batch",
+            "--snapshot-every", 2, "--validate-every", 2, "--log-every", 1, "--device", "cpu", "--norm", "batch",
         ]  # fmt: skip
 
     return command

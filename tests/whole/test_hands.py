@@ -110,7 +110,7 @@ def learning_rates(work_dir: Path) -> list[float]:
     return [record["lr"] for record in records if record["at"] == "step"]
 
 
-@pytest.mark.parametrize("part", ["nothing", "optimizer", "buffers", "batch", "means", "scheduler"])
+@pytest.mark.parametrize("part", ["nothing", "optimizer", "average", "buffers", "batch", "means", "scheduler"])
 def test_a_run_that_lost_one_part_of_its_state_is_seen_to_differ(part: str, halfway: Path, oracle: Path) -> None:
     rewrite(halfway, lambda tree: forget(tree, part))
     ended = go_on(halfway)
@@ -122,6 +122,8 @@ def test_a_run_that_lost_one_part_of_its_state_is_seen_to_differ(part: str, half
 def forget(tree: dict[str, Any], part: str) -> None:
     if part == "optimizer":
         tree["optimizer"]["state"] = {}
+    elif part == "average":
+        tree["kept"]["average"]["n_averaged"].zero_()
     elif part == "buffers":
         for name, tensor in tree["state_dict"].items():
             if "running_" in name:

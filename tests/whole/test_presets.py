@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from perpart.average import weights
 from perpart.settings import PRESETS
 from tests.whole.campaign import campaign
 from tests.whole.fixtures import few_grasps
@@ -17,4 +18,5 @@ def test_a_preset_that_is_killed_leaves_the_undisturbed_bits(name: str, tmp_path
     assert campaign("hands", preset(name, data, 2, 3), kills=2, seed=1, folder=tmp_path).total() == 2
     state = load(str(tmp_path / "undisturbed" / "best.pt"))
     assert state["settings"]["width"] == PRESETS[name].get("width", 32)
-    assert state["state_dict"]["chances.scale"].ne(1).any(), "the calibration was never fitted"
+    assert weights(state)["chances.scale"].ne(1).any(), "the calibration was never fitted"
+    assert weights(state)["shape.lift.0.weight"].ne(state["state_dict"]["shape.lift.0.weight"]).any()
