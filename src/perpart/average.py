@@ -5,7 +5,8 @@ draws better from there. The mean reaches back over a fixed share of the run so 
 as the power t^6.94, which spreads over a tenth of the run (Karras et al., CVPR 2024, "power function" averages).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -26,7 +27,7 @@ class Average(AveragedModel):
             mean.lerp_(now, share)
 
 
-def weights(state: dict) -> dict[str, Tensor]:
+def weights(state: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights to draw from in a run's state: the mean's, or the model's own where the run kept no mean."""
     kept = state.get("kept", {}).get("average")
     if kept is None:

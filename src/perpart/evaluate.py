@@ -68,6 +68,8 @@ class Evaluation:
     """A folder of grasps, as training takes it; by default the set that ships with the package."""
     split: Literal["valid", "test"] = "valid"
     """valid: unseen instances of seen categories; test: unseen categories."""
+    latest: bool = False
+    """Judge the weights of the latest step instead of their mean over the latest steps."""
     full: bool = False
     """All grasps, 128 draws an object, 2048 points. Otherwise 640 grasps, an even part of the split, 32 draws, and as
     many points as the model was trained on."""
@@ -106,7 +108,7 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     """
     form, folder = formed(wish), _folder(wish)
     state = unbroken.load(wish.checkpoint)
-    model = forms.restored(state, wish.checkpoint).to(usable_device(wish.device))
+    model = forms.restored(state, wish.checkpoint, latest=wish.latest).to(usable_device(wish.device))
     source = kinds.load(wish.data)
     points, folders = form.points or model.points, cache.places(wish.data)
     # The balls that come with the points are the model's own, or it would look into others than in training.

@@ -26,14 +26,14 @@ def built(settings: Mapping[str, Any]) -> Drawing:
     return FORMS[settings.get("form", "sixteen")](**{name: settings[name] for name in SHAPE})
 
 
-def restored(state: Mapping[str, Any], path: str) -> Drawing:
-    """The model of a run's state with the weights to draw from, in evaluation mode.
+def restored(state: Mapping[str, Any], path: str, *, latest: bool = False) -> Drawing:
+    """The model of a run's state with the weights to draw from, or those of its `latest` step, in evaluation mode.
 
     Raises Mistake, which names `path`, when the state is not of such a model.
     """
     try:
         model = built(state["settings"])
-        model.load_state_dict(weights(state))
+        model.load_state_dict(state["state_dict"] if latest else weights(state))
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise Mistake(f"{path} holds another model than this version's ({reason}); train again") from error

@@ -33,6 +33,8 @@ def test_a_model_is_restored_from_a_runs_state_and_from_no_other(form: str) -> N
     mean = Average(forms.built(settings))
     drawn = forms.restored(state | {"kept": {"average": mean.state_dict()}}, "a.pt")
     assert torch.equal(drawn(data)["contact"], mean.module.eval()(data)["contact"])
+    latest = forms.restored(state | {"kept": {"average": mean.state_dict()}}, "a.pt", latest=True)
+    assert torch.equal(latest(data)["contact"], model(data)["contact"])
     wider = state | {"settings": settings | {"width": 16}}
     for wrong in (wider, {"settings": {}, "state_dict": {}}):
         with pytest.raises(Mistake, match=r"^a\.pt holds another model"):
