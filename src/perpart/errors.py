@@ -1,5 +1,7 @@
 """What goes wrong with input: one line that says what, where, and what to do"""
 
+import errno
+import io
 import os
 import signal
 import sys
@@ -16,6 +18,11 @@ DEBUG = "--debug"
 """The word by which every command tells the traceback of an error too."""
 
 
+def _muted() -> None:
+    """What is left in standard output has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextmanager
 def told(arguments: Sequence[str] | None, *kinds: type[Exception]) -> Generator[list[str]]:
     """Tell a Mistake, or an error of these kinds too, in one line, and leave with exit code 2.
@@ -27,12 +34,21 @@ def told(arguments: Sequence[str] | None, *kinds: type[Exception]) -> Generator[
     # Scripts import with the system's own answer to Ctrl+C (perpart.interrupts); from here on it can be heard.
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter is no reason to stop
     try:
         yield [word for word in words if word != DEBUG]
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read along, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _muted()
         raise SystemExit(128 + signal.SIGPIPE) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC or DEBUG in words:
+            raise
+        _muted()
+        print(f"error: output cannot be written ({error.strerror}); make room, or send it elsewhere", file=sys.stderr)
+        raise SystemExit(2) from None
     except (Mistake, *kinds) as error:
         if DEBUG in words:
             traceback.print_exc()

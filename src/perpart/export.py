@@ -15,9 +15,8 @@ from jaxtyping import Float, Int
 from trimesh.exchange.ply import export_ply
 
 from perpart import contact as labels
-from perpart import picture
+from perpart import outs, picture
 from perpart.colours import DIGITS, digit, paint
-from perpart.errors import Mistake
 from perpart.glb import Canvas
 from perpart.hand import PARTS
 
@@ -44,25 +43,20 @@ def write(
     """Writes all files of one sampling and gives their paths.
 
     `facts` (where the samples come from: seed, checkpoint, object) join the constants in meta.json. Files of
-    an earlier sampling in the same folder are replaced, also those with no successor; other files are left
-    alone. Raises `Mistake` if the folder is a file or cannot be written.
+    an earlier sampling in the same folder are replaced once all is written, also those with no successor; other
+    files are left alone. Raises `Mistake` if the folder is a file or cannot be written.
     """
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        clear(folder, META, "sampling", PAGE)
-        arrays = _arrays(folder, drawn)
-        clouds = [_cloud(folder / f"sample_{k:03d}.ply", drawn, k) for k in range(len(drawn.contact))]
-        surfaces = _surfaces(folder, drawn, mesh)
-        sheet = folder / "sheet.png"
+    with outs.replaced(folder, META, "sampling", PAGE) as fresh:
+        arrays = _arrays(fresh, drawn)
+        clouds = [_cloud(fresh / f"sample_{k:03d}.ply", drawn, k) for k in range(len(drawn.contact))]
+        surfaces = _surfaces(fresh, drawn, mesh)
+        sheet = fresh / "sheet.png"
         picture.sheet(sheet, drawn.points, drawn.contact, mesh, title)
-        whole = [] if mesh is None else [_whole(folder / SURFACE, mesh)]
-        files = [*arrays, *clouds, *surfaces, *whole, sheet, folder / META]
-        meta = {**_constants(drawn), **facts, "files": [path.name for path in files]}
-        (folder / META).write_text(json.dumps(meta, indent=2) + "\n")
-    except OSError as error:
-        raise Mistake(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
-    return files
+        whole = [] if mesh is None else [_whole(fresh / SURFACE, mesh)]
+        names = [path.name for path in (*arrays, *clouds, *surfaces, *whole, sheet, fresh / META)]
+        (fresh / META).write_text(json.dumps({**_constants(drawn), **facts, "files": names}, indent=2) + "\n")
+    return [folder / name for name in names]
 
 
 def _arrays(folder: Path, drawn: Drawn) -> list[Path]:
@@ -138,17 +132,3 @@ def _constants(drawn: Drawn) -> dict[str, Any]:
             "fade_m": list(labels.FADE),
         },
     }
-
-
-def clear(folder: Path, record: str, what: str, *more: str) -> None:
-    """Removes the files that the record of an earlier run lists, and `more` beside them: three samples must not lie
-    beside five older ones. Without a record nothing. Raises Mistake where it is none of an earlier `what`."""
-    if not (folder / record).is_file():
-        return
-    try:
-        names = json.loads((folder / record).read_text())["files"]
-        old = [folder / name for name in names if Path(name).name == name]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Mistake(f"{folder / record}: is not the record of an earlier {what}; give another --out") from error
-    for path in [*old, *(folder / name for name in more)]:
-        path.unlink(missing_ok=True)

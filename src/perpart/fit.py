@@ -78,11 +78,11 @@ def fit(wish: Fitting) -> Worth:
     back = fits.root.copy()
     back[:, :3, 3] += centre
     hands = Hands.of(fits.angles, back, fits.bones)
-    print(table(worth, fits.cost))
-    print("{:.2f} s a grasp to fit and {:.2f} s to judge, on one core".format(*seconds))
     written = files.write(Path(wish.out), hands, fits, _record(wish, asked, cloud.unit, place, _rows(worth, fits.cost)))
     if cloud.mesh is not None:
         written.append(picture.draw(Path(wish.out) / files.SHEET, cloud.mesh, hands, worth))
+    print(table(worth, fits.cost))
+    print("{:.2f} s a grasp to fit and {:.2f} s to judge, on one core".format(*seconds))
     print(f"wrote {len(written)} files to {wish.out}")
     return worth
 
@@ -91,8 +91,14 @@ def table(worth: Worth, cost: np.ndarray) -> str:
     """A line for each hand, and one for all: the median, of yes and no the share."""
     figures = {name: values * UNITS.get(name, 1.0) for name, values in asdict(worth).items()}
     rows = [_row(f"{i:03d}", {k: v[i] for k, v in figures.items()}, cost[i], share=False) for i in range(len(cost))]
-    every = {k: np.mean(v) if k in ("touches", "holds") else np.median(v) for k, v in figures.items()}
+    every = {k: np.mean(v) if k in ("touches", "holds") else _median(v) for k, v in figures.items()}
     return lines(HEAD, [*rows, _row("median, %", every, float(np.median(cost)), share=True)])
+
+
+def _median(values: np.ndarray) -> float:
+    """Of what is known."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else np.nan
 
 
 def _row(name: str, figures: dict[str, Any], cost: float, *, share: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """Draws contact maps for an object from a trained model, and writes them to a folder"""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import tyro
 
 import unbroken
 from perpart import clouds, export, forms, outs, redraw
+from perpart.data import things
 from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
 from perpart.settings import usable_device
@@ -71,7 +73,7 @@ def sample(sampling: Sampling) -> list[Path]:
     """
     _check(sampling)
     folders = _folders(sampling)
-    read = {name: clouds.read(name, sampling.unit) for name in folders}  # all of them, before anything is written
+    read = {name: _sane(name, clouds.read(name, sampling.unit)) for name in folders}  # all, before anything is written
     model, state = restored(sampling.checkpoint, usable_device(sampling.device))
     files = []
     for name, cloud in read.items():
@@ -85,12 +87,26 @@ def sample(sampling: Sampling) -> list[Path]:
     return files
 
 
+def _sane(name: str, cloud: clouds.Cloud) -> clouds.Cloud:
+    """Raises `Mistake` for what no hand holds, by the rule for objects to train on."""
+    size, (least, most) = float(np.ptp(cloud.points[:, :3], axis=0).max()), things.SANE
+    if not least <= size <= most:
+        raise Mistake(
+            f"{name}: is {1000 * size:,.0f} mm wide as {cloud.unit}; say another --unit, or give an object of "
+            f"{1000 * least:.0f} to {1000 * most:,.0f} mm"
+        )
+    return cloud
+
+
 def _title(sampling: Sampling, name: str, state: dict[str, Any]) -> str:
     way = "" if sampling.between is None else " from {} to {}".format(*sampling.between)
     warm = "" if sampling.temperature == 1.0 else f", temperature {sampling.temperature:g}"
-    return (
-        f"{Path(name).name}: {sampling.n} samples{way}, seed {sampling.seed}{warm}, model after {state['epoch']} epochs"
-    )
+    return f"{_shown(name)}: {sampling.n} samples{way}, seed {sampling.seed}{warm}, model after {state['epoch']} epochs"
+
+
+def _shown(name: str) -> str:
+    """A file's name as a picture can show it, whose bytes may be of another language than this machine's."""
+    return os.fsencode(Path(name).name).decode(errors="replace")
 
 
 def _folders(sampling: Sampling) -> dict[str, Path]:

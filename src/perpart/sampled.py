@@ -44,7 +44,8 @@ def read(folder: str | Path) -> Sampled:
     """Read a sampling folder. Raises Mistake for what is missing in it or does not belong together."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise Mistake(f"{folder}: there is no such folder; give one that sample_per_part.py wrote")
+        why = "is a file" if folder.exists() else "there is no such folder"
+        raise Mistake(f"{folder}: {why}; give a folder that sample_per_part.py wrote")
     meta = _record(folder / export.META)
     contact = values(folder / "contact_maps.npy")
     shaped(folder / "contact_maps.npy", contact, ("n", "points", len(PARTS)))

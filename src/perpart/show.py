@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from perpart import sampled
+from perpart import outs, sampled
 from perpart.errors import Mistake, told
 from perpart.export import PAGE
 from perpart.shown import beside, grips
@@ -51,13 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def show(showing: Showing) -> Path:
     """Writes the page as asked, says where it is, and gives its path. Raises `Mistake`."""
     found = sampled.read(showing.samples)
+    path = outs.page(str(Path(showing.samples) / PAGE) if showing.out is None else showing.out)
     beside.held(found, showing.samples)
     truth = None if showing.truth is None else beside.truth(showing.truth, found)
     mesh = beside.surface(found, showing.samples, showing.object)
     hands = [] if showing.hands is None else grips.read(showing.hands, found)
     skin = None if mesh is None else surface(mesh, found.points)
     text = page(Shown(found, beside.area(found.points, mesh), truth, skin, hands))
-    path = Path(showing.samples) / PAGE if showing.out is None else Path(showing.out)
     _write(path, text)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser; press ? there for its keys")
     return path
@@ -69,5 +69,6 @@ def _write(path: Path, text: str) -> None:
     try:
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, path)
-    except (OSError, ValueError) as error:
-        raise Mistake(f"{path}: cannot be written ({getattr(error, 'strerror', error)}); give another --out") from error
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise Mistake(f"{path}: cannot be written ({error.strerror}); give another --out") from error

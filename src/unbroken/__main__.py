@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import os
 import sys
 import traceback
@@ -38,6 +39,9 @@ FIRST = ("list exp", "report exp", "prove -- python train.py --out {work_dir}")
 
 def main(words: list[str]) -> int:
     """Obey a command line; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter is no reason to stop
     options = _parser(words[0] if words else "").parse_args(words)
     try:
         code = _verb(options.verb)(options)

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -49,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def report(options: argparse.Namespace) -> int:
     """Write the page, or print the numbers. Raises Missing, Foreign, Damaged, Unreadable and Unwritable."""
     folders = list(dict.fromkeys(folder.rstrip("/") or "/" for folder in options.folders))
-    out = options.out or ("" if options.json and not options.watch else "report.html")
+    out = _page(options.out) if options.out is not None else "" if options.json and not options.watch else "report.html"
     runs = [told(folder) for folder in folders]
     if options.json:
         print(json.dumps({"made": _iso(time.time()), "runs": [run.facts for run in runs]}, indent=1))
@@ -57,6 +58,13 @@ def report(options: argparse.Namespace) -> int:
         _write(out, runs, AGAIN if options.watch else 0)
         print(f"{out}: {_named(runs)}", file=sys.stderr if options.json else sys.stdout, flush=True)
     return _watch(folders, out) if options.watch else 0
+
+
+def _page(out: str) -> str:
+    """The file to write. Raises Unwritable for another kind of file, which must not be lost: a state, a journal."""
+    if os.path.splitext(out)[1].lower() not in (".html", ".htm") or os.path.isdir(out):
+        raise Unwritable(f"--out {out!r} is no name of a page; give one that ends in .html")
+    return out
 
 
 def told(folder: str) -> Told:
@@ -174,6 +182,8 @@ def _write(out: str, runs: Sequence[Told], again: int) -> None:
             file.write(text)
         os.replace(fresh, out)
     except OSError as reason:
+        with suppress(OSError):
+            os.unlink(fresh)
         raise Unwritable(f"{out} cannot be written: {reason.strerror}") from reason
 
 

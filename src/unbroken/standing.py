@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from . import listing, lock, records, sessions
@@ -43,13 +43,17 @@ class Standing:
 def standing(folder: str) -> Standing:
     """Of a work dir. What is damaged there is told, not raised."""
     places = Places(folder)
-    newest = next(iter(places.states()), None)
-    entry = listing.entry(newest) if newest else None
+    entries = [listing.entry(state) for state in places.states()]
+    newest = entries[0] if entries else None
+    whole = next((entry for entry in entries if entry.wrong is None), newest)
     try:
         told, journal = sessions.sessions(places.record), list(records.read(places.journal))
     except Error as reason:
-        return Standing(folder, "damaged", str(reason), saved=entry.saved if entry else None)
-    return judged(folder, told, journal, entry)
+        return replace(judged(folder, (), (), whole), state="damaged", why=str(reason))
+    found = judged(folder, told, journal, whole)
+    if newest is None or not newest.wrong or found.state == "running":
+        return found
+    return replace(found, state="damaged", why=newest.wrong)
 
 
 def judged(folder: str, told: Sequence[Session], journal: Sequence[Record], entry: Entry | None) -> Standing:

@@ -1,5 +1,6 @@
 """What a command does of what goes wrong"""
 
+import os
 import signal
 import subprocess
 import sys
@@ -32,3 +33,22 @@ def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word():
         process.stdout = None
         _, err = process.communicate("\n", timeout=60)
         assert (process.returncode, err) == (128 + signal.SIGPIPE, "")
+
+
+def test_a_full_disk_behind_standard_output_is_one_line():
+    code = "from perpart.errors import told\nwith told([]):\n  print('line')"
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ended.returncode == 2
+    assert (
+        ended.stderr == "error: output cannot be written (No space left on device); make room, or send it elsewhere\n"
+    )
+
+
+def test_letters_that_a_terminal_lacks_become_question_marks():
+    code = "from perpart.errors import told\nwith told([]):\n  print('volume cm³')"
+    words = [sys.executable, "-c", code]
+    ended = subprocess.run(words, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, b"volume cm?\n")

@@ -278,6 +278,11 @@ def test_a_folder_in_the_place_of_an_object_is_one_line(folder, capsys):
     assert "is a folder; name the files in it" in refused(capsys, main, *flags(folder, object=str(folder)))
 
 
+def test_an_object_that_no_hand_holds_is_one_line(folder, capsys):
+    said = refused(capsys, main, *flags(folder), "--unit", "m")
+    assert "mm wide as m; say another --unit, or give an object of 5 to 2,000 mm" in said
+
+
 def test_two_files_of_one_name_are_one_line(folder, capsys):
     (folder / "elsewhere").mkdir()
     build("mug", 1).mesh.export(folder / "elsewhere/mug.ply")

@@ -77,6 +77,5 @@ def test_hands_and_objects_that_are_not_there_are_one_line(place, capsys):
 @pytest.mark.parametrize("out", ["none/a.html", ".", "a\0.html"])
 def test_an_out_that_cannot_be_written_is_one_line_and_leaves_nothing(place, tmp_path, capsys, out):
     error = refused(capsys, main, "--samples", str(place / "maps"), "--out", f"{tmp_path}/{out}")
-    assert "cannot be written" in error
-    assert "give another --out" in error
+    assert error.startswith("error: --out ")
     assert list(tmp_path.iterdir()) == []

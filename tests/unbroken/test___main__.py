@@ -53,6 +53,25 @@ def test_whoever_stops_reading_gets_no_traceback(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_a_full_disk_behind_standard_output_is_one_line(tmp_path: Path) -> None:
+    checkpoint.write(tree(), str(tmp_path / "checkpoint.pt"))
+    with open("/dev/full", "w") as full:
+        ended = start("list", str(tmp_path), out=full.fileno())
+    assert ended.returncode == 2
+    assert (
+        ended.stderr == "error: output cannot be written (No space left on device); make room, or send it elsewhere\n"
+    )
+
+
+def test_letters_that_a_terminal_lacks_become_question_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "größe").mkdir()
+    checkpoint.write(tree(), str(tmp_path / "größe" / "checkpoint.pt"))
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ended = start("list", str(tmp_path / "größe"))
+    assert ended.returncode == 0, ended.stderr
+    assert "/gr??e" in ended.stdout
+
+
 def test_prove_runs_a_command_and_compares(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     command = [sys.executable, "-c", "import shutil, sys; shutil.copy(*sys.argv[1:])"]
     checkpoint.write(tree(), str(tmp_path / "made.pt"))

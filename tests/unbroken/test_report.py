@@ -115,6 +115,17 @@ def test_a_page_that_cannot_be_written_is_one_line(run: Path, capsys: Capture) -
     assert capsys.readouterr().err.endswith("page.html cannot be written: No such file or directory\n")
 
 
+@pytest.mark.parametrize("name", ["checkpoint.pt", "journal.jsonl", "", "."])
+def test_what_is_no_page_is_not_replaced(
+    name: str, run: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run)
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    assert main(["report", ".", "--out", name]) == 2
+    assert "is no name of a page; give one that ends in .html" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
 def test_a_damaged_state_does_not_hide_the_story(run: Path, capsys: Capture) -> None:
     (run / "checkpoint.pt").write_bytes(b"PK")
     (facts,) = parsed(capsys, str(run))

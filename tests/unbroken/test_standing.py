@@ -11,6 +11,7 @@ import pytest
 from tests.unbroken import children, tiny
 from tests.unbroken.test_shelf import damage_any
 from unbroken import Every, lock
+from unbroken.listing import entry
 from unbroken.standing import is_work_dir, standing
 
 
@@ -75,6 +76,8 @@ def test_what_is_damaged_is_told(run: Path) -> None:
     damage_any(str(run / "checkpoint.pt"))
     assert standing(str(run)).state == "damaged"
     assert standing(str(run)).why.startswith(f"{run}/checkpoint.pt is cut short or damaged")
+    prev = entry(f"{run}/checkpoint.prev.pt")
+    assert (standing(str(run)).step, standing(str(run)).saved) == (prev.step, prev.saved), "what it would go on from"
 
 
 @pytest.mark.parametrize("name", ["run.json", "journal.jsonl"])

@@ -34,7 +34,11 @@ class Report:
     def summary(self) -> str:
         """One line on all of it."""
         fatal = sum(defect.fatal for defect in self.defects)
-        verdict = f"{len(self.defects)} defects, {fatal} of which forbid training" if self.defects else "no defects"
+        verdict = (
+            f"{len(self.defects)} defect{'s' * (len(self.defects) > 1)}, {fatal} of which forbid training"
+            if self.defects
+            else "no defects"
+        )
         if self.found is None:
             return f"{self.folder}: cannot be used: {verdict}"
         count = Counter(self.found.split[i] for i in self.found.object_of)

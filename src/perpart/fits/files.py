@@ -11,10 +11,8 @@ from trimesh.exchange.gltf import export_glb
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
-from perpart import hand
+from perpart import hand, outs
 from perpart.colours import colour
-from perpart.errors import Mistake
-from perpart.export import clear
 from perpart.fits.solve import Fits
 from perpart.hand import ANGLES, BONES, PARTS
 from perpart.hands import Hands
@@ -23,19 +21,16 @@ RECORD, SHEET = "fit.json", "fits.png"
 
 
 def write(folder: Path, hands: Hands, fits: Fits, record: dict[str, Any]) -> list[Path]:
-    """Write all hands, their numbers and the record, and give the paths. Raises Mistake where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _clear(folder)
-        files = [path for i in range(len(hands)) for path in _hand(folder, f"hand_{i:03d}", hands.posed[i : i + 1])]
-        files.append(folder / "hands.npz")
+    """Write all hands, their numbers and the record in the place of an earlier fit's, and give the paths. Raises
+    Mistake where that cannot be."""
+    with outs.replaced(folder, RECORD, "fit", SHEET) as fresh:
+        files = [path for i in range(len(hands)) for path in _hand(fresh, f"hand_{i:03d}", hands.posed[i : i + 1])]
+        files.append(fresh / "hands.npz")
         np.savez(files[-1], angles=hands.angles, root=hands.root, bones=hands.bones, cost=fits.cost,
                  angle_names=ANGLES, bone_names=BONES, part_names=PARTS)  # fmt: skip
-        record = {**record, "files": [path.name for path in files]}
-        (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
-    except OSError as error:
-        raise Mistake(f"{folder}: cannot be written ({error.strerror}); give another --out") from error
-    return [*files, folder / RECORD]
+        names = [path.name for path in files]
+        (fresh / RECORD).write_text(json.dumps({**record, "files": names}, indent=2) + "\n")
+    return [folder / name for name in (*names, RECORD)]
 
 
 def _hand(folder: Path, name: str, posed: hand.Posed) -> list[Path]:
@@ -65,8 +60,3 @@ def _groups(meshes: Sequence[trimesh.Trimesh]) -> list[str]:
 
 def _numbers(values: Sequence[float] | np.ndarray) -> str:
     return " ".join(f"{value:.6f}" for value in values)
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an earlier fit wrote."""
-    clear(folder, RECORD, "fit", SHEET)

@@ -42,7 +42,7 @@ class Worth:
     shift: Float[np.ndarray, "n"]  # m: the object's largest shift under gravity from six sides, until it is lost
     turn: Float[np.ndarray, "n"]  # rad
     holds: Float[np.ndarray, "n"]  # 1 where it is never lost
-    f1: Float[np.ndarray, "n"]  # of touch, the hand's against the map's
+    f1: Float[np.ndarray, "n"]  # of touch, the hand's against the map's; nan where neither touches
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def overlap(far: Field, one: Hands, deep: np.ndarray) -> float:
 
 
 def _touch(hands: Hands, maps: Maps) -> tuple[np.ndarray, Float[np.ndarray, "n"]]:
-    """Signed distance of every point from every part, and F1 of touch against the maps (1 where neither touches)."""
+    """Signed distance of every point from every part, and F1 of touch against the maps (nan where neither touches)."""
     points, normals = torch.from_numpy(maps.cloud.astype(np.float64)).split(3, dim=-1)
     signed, f1 = [], []
     with single_threaded():
@@ -128,5 +128,5 @@ def _touch(hands: Hands, maps: Maps) -> tuple[np.ndarray, Float[np.ndarray, "n"]
             near, gradient = hand.distance(hands.posed[i : i + 1], points[None])
             done = (contact.falloff(contact.gaps(near, gradient, normals[None]))[0] >= TOUCH).numpy()
             signed.append(near[0].numpy())
-            f1.append(2 * (asked & done).sum() / (asked.sum() + done.sum()) if (asked | done).any() else 1.0)
+            f1.append(2 * (asked & done).sum() / (asked.sum() + done.sum()) if (asked | done).any() else NAN)
     return np.stack(signed), np.array(f1)

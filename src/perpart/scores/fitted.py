@@ -56,7 +56,7 @@ class Grasps:
     def _note(self, name: str, row: int, hands: Hands, maps: Maps, place: Place) -> None:
         worth = place.worth(hands, maps)
         mine = self.found.setdefault(name, np.full((self.objects, len(MEASURES)), NAN))
-        mine[row] = [getattr(worth, measure).mean() for measure in MEASURES]
+        mine[row] = [_mean(getattr(worth, measure)) for measure in MEASURES]
         self.poses.setdefault(name, []).append(features(hands.angles, hands.root))
 
     def figures(self, weights: Float[np.ndarray, "drawn objects"]) -> Iterator[Figure]:
@@ -68,3 +68,9 @@ class Grasps:
             for measure, value in zip(("entropy", "cluster size"), spread(poses), strict=True):
                 yield Figure(TABLE, name, measure, None, ALL, value, NAN, NAN)
             yield Figure(TABLE, name, "hands", None, ALL, float(len(poses)), NAN, NAN)
+
+
+def _mean(values: Float[np.ndarray, "hands"]) -> float:
+    """Of what is known."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else NAN
