@@ -13,6 +13,9 @@ from .manifest import Manifest
 from .shelf import Found
 from .weights import initialise
 
+COMMON = ("model", "optimizer", "scheduler")
+"""Parts whose lines every resumed run says in a row."""
+
 
 def start(parts: Mapping[str, Any], found: Found | None, init_from: str | None) -> list[str]:
     """Restore the parts where there is a past; the lines that say what was done.
@@ -36,16 +39,18 @@ def begin(model: object, init_from: str) -> list[str]:
 
 
 def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:
-    """Give every kept part its state; the lines that say of each what is true, the model's last.
+    """Give every kept part its state; the lines that say of each what is true: of what only some programs keep before
+    the five that every resumed run says in a row, the model's last.
 
     An optimizer's state is matched by the names and shapes of its parameters. Raises Mismatch for what does not fit.
     """
     shards = manifest.of(found.tree)
     kept, names = checkpoint.parts(manifest.opened(found.tree, shards)), optimizers.described(parts)
-    lines = ["Resuming from epoch %d" % found.tree["epoch"]]  # noqa: UP031
+    lines: dict[bool, list[str]] = {False: [], True: ["Resuming from epoch %d" % found.tree["epoch"]]}  # noqa: UP031
     for name, part in sorted(parts.items(), key=lambda item: item[0] == "model"):
+        told = lines[name in COMMON]
         if name not in kept:
-            lines.append(f"Warning: {found.path} holds no {name} state: the {name} starts fresh")
+            told.append(f"Warning: {found.path} holds no {name} state: the {name} starts fresh")
             continue
         saved = kept[name]
         if name in names and name in found.tree["parameters"]:
@@ -53,10 +58,10 @@ def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:
         if shards is not None or state.is_sharded(part):
             saved = _shared_out(saved, part, found.path, shards)
         state.restore(name, part, saved)
-        lines.append(f"Load model from {found.path}" if name == "model" else f"Loaded {name} state")
+        told.append(f"Load model from {found.path}" if name == "model" else f"Loaded {name} state")
     for name in sorted(kept.keys() - parts.keys()):
-        lines.append(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
-    return lines
+        lines[False].append(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
+    return [*lines[False], *lines[True]]
 
 
 def _shared_out(saved: Any, part: object, path: str, found: Manifest | None) -> Any:

@@ -38,13 +38,13 @@ def states(kept: dict[str, Any]) -> Any:
     return {name: state.snapshot(part.state_dict()) for name, part in kept.items()}
 
 
-def test_every_part_gets_its_state_and_the_models_line_comes_last() -> None:
+def test_every_part_gets_its_state_and_the_five_lines_come_in_a_row() -> None:
     before, after = parts(ema=nn.Linear(1, 1)), parts(ema=nn.Linear(1, 1))
     assert resume.restore(after, found(before)) == [
+        "Loaded ema state",
         "Resuming from epoch 7",
         "Loaded optimizer state",
         "Loaded scheduler state",
-        "Loaded ema state",
         "Load model from run/checkpoint.pt",
     ]
     assert state.difference(states(before), states(after)) is None
@@ -64,8 +64,8 @@ def test_what_the_file_does_not_hold_is_said_and_keeps_its_own_state() -> None:
 
 def test_what_this_program_does_not_keep_is_said() -> None:
     lines = resume.restore({"model": nn.Linear(3, 2)}, found(parts(old=nn.Linear(1, 1))))
-    assert lines[1] == f"Load model from {PATH}"
-    assert lines[2:] == [
+    assert lines[-2:] == ["Resuming from epoch 7", f"Load model from {PATH}"]
+    assert lines[:-2] == [
         f"Warning: {PATH} holds {name} state, which this program does not keep: it ends here"
         for name in ("old", "optimizer", "scheduler")
     ]
