@@ -118,7 +118,8 @@ def test_a_second_trainer_is_told_who_holds_the_work_dir(tmp_path: Path) -> None
 def test_the_five_lines_are_printed_and_logged(halfway: Path) -> None:
     ended = jobs.run("digits", halfway, out=halfway / "out.txt")
     lines = ["Loaded average state", "Loaded gradients state",
-             "Resuming from epoch 1", "Loaded optimizer state", "Loaded scheduler state", f"Load model from {halfway}/checkpoint.pt",
+             "Resuming from epoch 1", "Loaded optimizer state", "Loaded scheduler state",
+             f"Load model from {halfway}/checkpoint.pt",
              "--- starting Epoch # 001"]  # fmt: skip
     assert "\n".join(lines) in ended.out
     assert "\n".join(lines) in (halfway / "train.log").read_text()
