@@ -126,6 +126,7 @@ def announce(run: unbroken.Run, settings: Settings, model: torch.nn.Module, seen
     run.say(f"data: {settings.data or 'the set that ships with the package'}: {len(seen)} grasps to train on, "
             f"{len(unseen)} on unseen objects to validate")  # fmt: skip
     run.say(f"model: {parameters:,} parameters, width {settings.width}, {settings.points} points an object")
-    run.say(f"device: {settings.device}, {torch.get_num_threads()} threads, {settings.num_workers} data workers")
+    threads = torch.get_num_threads()
+    run.say(f"device: {settings.device}, {threads} thread{'s' * (threads > 1)}, {settings.num_workers} data workers")
     run.say(f"epochs: {settings.n_epochs} of {run.feed.batches} batches of {settings.batch_size}, "
             f"seed {settings.seed}, in {settings.work_dir}")  # fmt: skip

@@ -25,7 +25,7 @@ UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 UPS = ("z", "y")
 LARGEST = {"grasps.json": 2**28, "grasps.npz": 2**36}
 """Bytes of each file, unpacked; more is taken for a mistake or a trap."""
-AGAIN = "make it again with python -m perpart.grasps make"
+AGAIN = "make it again: a set of grasps with python -m perpart.grasps make, one of your own as you made it"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
