@@ -62,7 +62,7 @@ def test_what_forbids_training_is_the_line_that_training_refuses_with(tmp_path):
         kinds.load(tmp_path)
     assert str(refused.value) == str(report.defects[0])
     assert report.found is None
-    assert report.summary == f"{tmp_path}: cannot be used: 1 defects, 1 of which forbid training"
+    assert report.summary == f"{tmp_path}: cannot be used: 1 defect, 1 of which forbid training"
 
 
 def test_a_split_without_grasps_is_told(tmp_path):
