@@ -18,11 +18,6 @@ DEBUG = "--debug"
 """The word by which every command tells the traceback of an error too."""
 
 
-def _muted() -> None:
-    """What is left in standard output has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 @contextmanager
 def told(arguments: Sequence[str] | None, *kinds: type[Exception]) -> Generator[list[str]]:
     """Tell a Mistake, or an error of these kinds too, in one line, and leave with exit code 2.
@@ -56,3 +51,8 @@ def told(arguments: Sequence[str] | None, *kinds: type[Exception]) -> Generator[
         raise SystemExit(2) from None
     except KeyboardInterrupt:  # before a run is there to heed it
         raise SystemExit(130) from None
+
+
+def _muted() -> None:
+    """What is left in standard output has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -120,7 +120,7 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     training = Training(source, [things.category(thing) for thing in source.objects], form.draws // 2)
     figures = figured(wish, model, data, training, draws=form.draws, fits=form.fits)
     print(table.text(figures))
-    name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}"
+    name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}{'-latest' if wish.latest else ''}"
     print("wrote " + " and ".join(str(path) for path in record.write(folder, name, facts, figures)))
     return figures
 
