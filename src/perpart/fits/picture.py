@@ -33,7 +33,7 @@ def cell(mesh: trimesh.Trimesh, one: Hands, caption: str) -> tuple[np.ndarray, s
 
 def words(name: str, worth: Worth, i: int) -> str:
     """A caption: which hand, and what it is worth."""
-    said = f"{name}: F1 {worth.f1[i]:.2f}"
+    said = name if np.isnan(worth.f1[i]) else f"{name}: F1 {worth.f1[i]:.2f}"
     if np.isnan(worth.depth[i]):
         return said
     return f"{said}, {1000 * worth.depth[i]:.1f} mm deep\n{'holds' if worth.holds[i] else 'does not hold'}"
