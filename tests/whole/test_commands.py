@@ -64,6 +64,24 @@ def test_the_help_of_a_module_fits_a_screen_and_gives_three_examples_or_more(mod
     assert len(shown.splitlines()) <= SCREEN
 
 
+VERBS = [
+    *(("data", verb) for verb in ("check", "import-grab", "import-contacts")),
+    *(("grasps", verb) for verb in ("make", "describe", "card", "check", "sheet")),
+    *(("objects", verb) for verb in ("list", "sheet")),
+]
+
+
+@pytest.mark.parametrize(("module", "verb"), VERBS)
+def test_the_help_of_a_module_s_verb_fits_a_screen_and_gives_three_examples(
+    module: str, verb: str, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        importlib.import_module(f"perpart.{module}.__main__").main([verb, "--help"])
+    shown = capsys.readouterr().out
+    assert len(re.findall(rf"^ *python -m perpart.{module} {verb}\b", shown, re.MULTILINE)) == 3
+    assert len(shown.splitlines()) <= SCREEN
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_an_error_is_one_line_and_with_debug_has_its_traceback(
     verb: str, debug: bool, capsys: pytest.CaptureFixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tyro
 
+from perpart import verbs
 from perpart.data import check as checking
 from perpart.data import imports
 from perpart.data.survey import survey
@@ -22,6 +23,14 @@ def check(folder: tyro.conf.Positional[Path], picture: Path = Path("check.png"))
     """Tell all that is wrong with a data folder, one line each, then a summary; draw its objects and their touches.
 
     Exit code 0: nothing is wrong; 1: something is; 2: the command itself is wrong.
+
+    Three examples:
+
+    python -m perpart.data check data
+
+    python -m perpart.data check data --picture data/check.png
+
+    python -m perpart.data check grasps
 
     Args:
         folder: the data folder, with grasps.json and grasps.npz.
@@ -44,9 +53,7 @@ def check(folder: tyro.conf.Positional[Path], picture: Path = Path("check.png"))
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told(arguments) as words:
-        code = tyro.extras.subcommand_cli_from_dict(
-            {"check": check, **imports.COMMANDS}, prog="python -m perpart.data", description=__doc__, args=words
-        )
+        code = verbs.obeyed({"check": check, **imports.COMMANDS}, "perpart.data", __doc__, words)
     raise SystemExit(code)
 
 

@@ -18,6 +18,14 @@ def import_grab(
 ) -> None:
     """Bring in GRAB as ContactGen and GrabNet have it, with your own MANO file. Nothing in either file is run.
 
+    Three examples:
+
+    python -m perpart.data import-grab grab_data --mano MANO_RIGHT.pkl --out data
+
+    python -m perpart.data import-grab grab_data --mano models/MANO_RIGHT.pkl --out grab --most 2000
+
+    python -m perpart.data import-grab grab_data --mano MANO_RIGHT.pkl --out few --most 100
+
     Args:
         source: the folder with train, val, test, obj_meshes and sbj_info.npy.
         mano: your MANO_RIGHT.pkl, version 1.2.
@@ -40,6 +48,14 @@ def import_contacts(
     test: tuple[str, ...] = (),
 ) -> None:
     """Bring in contact maps that you have: a mesh for each object, and arrays [P, 16] or [G, P, 16] beside it.
+
+    Three examples:
+
+    python -m perpart.data import-contacts maps --unit mm --order ours --out data
+
+    python -m perpart.data import-contacts maps --unit m --order mano --up y --out data
+
+    python -m perpart.data import-contacts maps --unit mm --order ours --valid cup --test mug --out data
 
     Args:
         source: the folder with <object>.ply and <object>.npz, or a folder <object> with one file for each grasp.

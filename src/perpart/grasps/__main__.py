@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from perpart import verbs
 from perpart.data import graspset, things
 from perpart.data.graspset import SPLITS, GraspSet
 from perpart.data.kinds import load
@@ -42,6 +43,14 @@ def make(
 ) -> None:
     """Make a data set of grasps that hold. Killed or stopped, the same command continues, to the same bytes.
 
+    Three examples:
+
+    python -m perpart.grasps make --out grasps
+
+    python -m perpart.grasps make --out grasps --grasps 500 --seed 1 --jobs 2
+
+    python -m perpart.grasps make --out mugs --categories mug cup --instances 12
+
     Args:
         out: the folder to write grasps.npz and grasps.json into; until then, what is finished is kept in its `making`.
         grasps: how many; what some objects lack others make up for, and if it cannot be had, it is said.
@@ -59,6 +68,14 @@ def make(
 
 def describe(data: Path | None = None) -> None:
     """Say what a data folder holds: grasps by split and pre-shape, and how good they are.
+
+    Three examples:
+
+    python -m perpart.grasps describe
+
+    python -m perpart.grasps describe --data grasps
+
+    python -m perpart.grasps describe --data ../other/grasps
 
     Args:
         data: the folder; the set shipped with the package if none is named.
@@ -82,6 +99,14 @@ def describe(data: Path | None = None) -> None:
 def card(data: Path | None = None, out: Path | None = None) -> None:
     """Write the data card of a folder, card.md, with its numbers as card.json and its pictures.
 
+    Three examples:
+
+    python -m perpart.grasps card
+
+    python -m perpart.grasps card --data grasps
+
+    python -m perpart.grasps card --data grasps --out card
+
     Args:
         data: the folder; the set shipped with the package if none is named.
         out: where the card goes; beside the data, or into the current folder for the shipped set, if it is not said.
@@ -91,6 +116,14 @@ def card(data: Path | None = None, out: Path | None = None) -> None:
 
 def check(data: Path | None = None, sample: int = 200, seed: int = 0) -> None:
     """Measure stored grasps again by another road than the search's; exit code 1 if any is beyond a limit.
+
+    Three examples:
+
+    python -m perpart.grasps check
+
+    python -m perpart.grasps check --data grasps --seed 1
+
+    python -m perpart.grasps check --data grasps --sample 50
 
     Args:
         data: the folder; the set shipped with the package if none is named.
@@ -103,6 +136,14 @@ def check(data: Path | None = None, sample: int = 200, seed: int = 0) -> None:
 
 def sheet(out: tyro.conf.Positional[Path], data: Path | None = None, n: int = 24, seed: int = 0) -> None:
     """Draw grasps with their hands as a PNG.
+
+    Three examples:
+
+    python -m perpart.grasps sheet grasps.png
+
+    python -m perpart.grasps sheet grasps.png --data grasps
+
+    python -m perpart.grasps sheet grasps.png --n 48 --seed 1
 
     Args:
         out: the PNG to write.
@@ -120,7 +161,7 @@ VERBS = {"make": make, "describe": describe, "card": card, "check": check, "shee
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told(arguments) as words:
-        tyro.extras.subcommand_cli_from_dict(VERBS, prog="python -m perpart.grasps", description=__doc__, args=words)
+        verbs.obeyed(VERBS, "perpart.grasps", __doc__, words)
 
 
 if __name__ == "__main__":

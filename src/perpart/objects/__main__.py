@@ -13,12 +13,21 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from perpart import verbs
 from perpart.errors import Mistake, told
 from perpart.objects import CATEGORIES, SYMMETRIES, build, showcase
 
 
 def table(seeds: int = 8) -> None:
     """List every category: its family, the sizes and masses that seeds give, and its symmetry.
+
+    Three examples:
+
+    python -m perpart.objects list
+
+    python -m perpart.objects list --seeds 20
+
+    python -m perpart.objects list --seeds 1
 
     Args:
         seeds: how many instances to grow of each, with the seeds from 0 on.
@@ -36,6 +45,14 @@ def table(seeds: int = 8) -> None:
 def sheet(out: tyro.conf.Positional[Path], instances: int = 2) -> None:
     """Draw every category as a PNG.
 
+    Three examples:
+
+    python -m perpart.objects sheet objects.png
+
+    python -m perpart.objects sheet objects.png --instances 1
+
+    python -m perpart.objects sheet docs/objects.png --instances 4
+
     Args:
         out: the PNG to write.
         instances: how many of each, with the seeds from 0 on.
@@ -51,7 +68,7 @@ VERBS = {"list": table, "sheet": sheet}
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. A Mistake is told in one line and ends with exit code 2."""
     with told(arguments) as words:
-        tyro.extras.subcommand_cli_from_dict(VERBS, prog="python -m perpart.objects", description=__doc__, args=words)
+        verbs.obeyed(VERBS, "perpart.objects", __doc__, words)
 
 
 def _several(count: int, option: str) -> None:
