@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from perpart import forms, memory
 from perpart.average import Average
 from perpart.data import cache, kinds
 from perpart.data.dataset import Contacts
+from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
 from perpart.metrics import evaluate
 from perpart.schedule import Schedule
@@ -62,6 +64,7 @@ def train(settings: Settings) -> None:
         )  # fmt: skip
         run.keep(model=model, optimizer=optimizer, scheduler=scheduler)
         average = Average(model)  # a copy: of weights that --init-from has put into the model
+        mean = cast(Drawing, average.module)
         run.keep(average=average)
         announce(run, settings, model, seen, unseen)
         run.say(*(f"data: {note}" for note in grasps.notes))
@@ -80,9 +83,9 @@ def train(settings: Settings) -> None:
                 optimizer.step()
                 average.update_parameters(model)
             if due(epoch.number + 1, settings):
-                run.log(valid=evaluate(average.module, unseen, device, objective, price=price, calibrate=True))
+                run.log(valid=evaluate(mean, unseen, device, objective, price=price, calibrate=True))
                 # The mean's buffers are copied from the model at every step, and so are what calibration found.
-                model.chances.load_state_dict(average.module.chances.state_dict())
+                model.chances.load_state_dict(mean.chances.state_dict())
 
 
 def due(epoch: int, settings: Settings) -> bool:

@@ -138,7 +138,7 @@ def test_an_epoch_says_the_value_by_which_the_best_is_kept(tmp_path: Path, capsy
     told.log({"loss": 1.0}, {"valid": {"loss": 2.0}})
     told.epoch_done(Position(4, 0, 16), 1.5)
     told.close()
-    first, second, third, fourth, _ = capsys.readouterr().out.splitlines()
+    first, second, third, fourth = capsys.readouterr().out.splitlines()
     assert first == "epoch 1/3  train loss 1  valid loss 2  valid score 0.25  best  1.5 s"
     assert second == "epoch 2/3  train loss 1  valid loss 2  valid score 0.5  best  1.5 s"
     assert third == "epoch 3/3  train loss 1  valid loss 2  valid score 0.125  1.5 s"

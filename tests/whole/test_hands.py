@@ -306,7 +306,7 @@ def test_a_state_of_another_program_is_one_line(tmp_path: Path) -> None:
 def test_data_that_are_none_are_one_line(content: str, said: str, data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "data")
     (tmp_path / "data" / "grasps.json").write_text(content)
-    for folder, reason in ((tmp_path / "data", said), (data / "grasps.npz", "grasps.json: is missing")):
+    for folder, reason in ((tmp_path / "data", said), (data / "grasps.npz", "grasps.npz: is a file")):
         ended = jobs.run("hands", *hands(folder)(tmp_path / "exp", 0, False), out=tmp_path / "out.txt")
         assert reason in one_line(ended)
     assert not (tmp_path / "exp").exists()

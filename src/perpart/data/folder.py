@@ -118,7 +118,8 @@ def _entry(folder: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
 def _words(folder: Path, tell: Tell) -> dict[str, Any] | None:
     path = folder / "grasps.json"
     if not folder.is_dir():
-        return tell(Defect(str(folder), "there is no such folder", "give a folder that holds grasps"))
+        why = "is a file" if folder.exists() else "there is no such folder"
+        return tell(Defect(str(folder), why, "give a folder that holds grasps"))
     wrong = _unreadable(path)
     if wrong:
         return tell(Defect(str(path), *wrong))
