@@ -88,7 +88,7 @@ def sample(sampling: Sampling) -> list[Path]:
 
 
 def _sane(name: str, cloud: clouds.Cloud) -> clouds.Cloud:
-    """Raises `Mistake` for what no hand holds, by the rule for objects to train on."""
+    """Raises `Mistake` for what no hand holds, by the limits of objects to train on."""
     size, (least, most) = float(np.ptp(cloud.points[:, :3], axis=0).max()), things.SANE
     if not least <= size <= most:
         raise Mistake(

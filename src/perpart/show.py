@@ -65,10 +65,10 @@ def show(showing: Showing) -> Path:
 
 def _write(path: Path, text: str) -> None:
     """The file as a whole or not at all."""
-    beside = path.with_name(path.name + ".part")
+    fresh = path.with_name(path.name + ".part")
     try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise Mistake(f"{path}: cannot be written ({error.strerror}); give another --out") from error

@@ -54,15 +54,20 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read along, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _mute()
         return 0
     except OSError as reason:
         if reason.errno != errno.ENOSPC or options.debug:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in it has nowhere to go
+        _mute()
         print(f"error: output cannot be written ({reason.strerror}); make room, or send it elsewhere", file=sys.stderr)
         return 2
     return code
+
+
+def _mute() -> None:
+    """What is left in standard output has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(asked: str) -> argparse.ArgumentParser:

@@ -46,9 +46,9 @@ def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:
     """
     shards = manifest.of(found.tree)
     kept, names = checkpoint.parts(manifest.opened(found.tree, shards)), optimizers.described(parts)
-    lines: dict[bool, list[str]] = {False: [], True: ["Resuming from epoch %d" % found.tree["epoch"]]}  # noqa: UP031
+    ahead, five = list[str](), ["Resuming from epoch %d" % found.tree["epoch"]]  # noqa: UP031
     for name, part in sorted(parts.items(), key=lambda item: item[0] == "model"):
-        told = lines[name in COMMON]
+        told = five if name in COMMON else ahead
         if name not in kept:
             told.append(f"Warning: {found.path} holds no {name} state: the {name} starts fresh")
             continue
@@ -60,8 +60,8 @@ def restore(parts: Mapping[str, state.Stateful], found: Found) -> list[str]:
         state.restore(name, part, saved)
         told.append(f"Load model from {found.path}" if name == "model" else f"Loaded {name} state")
     for name in sorted(kept.keys() - parts.keys()):
-        lines[False].append(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
-    return [*lines[False], *lines[True]]
+        ahead.append(f"Warning: {found.path} holds {name} state, which this program does not keep: it ends here")
+    return [*ahead, *five]
 
 
 def _shared_out(saved: Any, part: object, path: str, found: Manifest | None) -> Any:

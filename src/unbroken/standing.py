@@ -43,9 +43,10 @@ class Standing:
 def standing(folder: str) -> Standing:
     """Of a work dir. What is damaged there is told, not raised."""
     places = Places(folder)
-    entries = [listing.entry(state) for state in places.states()]
-    newest = entries[0] if entries else None
-    whole = next((entry for entry in entries if entry.wrong is None), newest)
+    entries = map(listing.entry, places.states())  # read one by one, as far as the newest whole one
+    newest = next(entries, None)
+    damaged = newest is not None and newest.wrong is not None
+    whole = next((entry for entry in entries if entry.wrong is None), newest) if damaged else newest
     try:
         told, journal = sessions.sessions(places.record), list(records.read(places.journal))
     except Error as reason:

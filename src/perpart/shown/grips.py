@@ -41,21 +41,22 @@ def read(path: str | Path, found: Sampled) -> list[Fitted]:
     files = _files(path) if path.is_dir() else [path]
     if not path.exists() or not files:
         raise Mistake(f"{path}: there is no hand; give a folder with hand_000.glb or .obj, or one such file")
+    record = files[0].with_name(RECORD)
+    strangers = _strangers(record, found)
     for file in files:
-        _same(file, found)
+        if file.name in strangers:
+            raise Mistake(f"{file}: {record} says that it was fitted to other maps; fit these maps, or show those")
     return [_hand(file, len(found.contact)) for file in files]
 
 
-def _same(path: Path, found: Sampled) -> None:
-    """Hands that no fit_per_part.py tells of, another program's, are taken at their word."""
-    record = path.with_name(RECORD)
+def _strangers(record: Path, found: Sampled) -> list[str]:
+    """The files that a record of fits tells of, where they were fitted to other maps. Hands that none tells of, another
+    program's, are taken at their word."""
     try:
         told = json.loads(record.read_text())
-        other = path.name in told["files"] and told["maps"].get("digest") != found.digest
+        return [] if told["maps"].get("digest") == found.digest else list(told["files"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return
-    if other:
-        raise Mistake(f"{path}: {record} says that it was fitted to other maps; fit these maps, or show those")
+        return []
 
 
 def _files(folder: Path) -> list[Path]:
