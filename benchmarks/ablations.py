@@ -28,9 +28,12 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "2,048 points": ("--points", "2048"),
     "BatchNorm": ("--norm", "batch"),
     "prior: standard normal": ("--prior", "normal"),
+    "weight decay 5e-4": ("--weight-decay", "5e-4"),
     "the ancestor's losses": ("--loss", "contactgen"),
     "one channel and a part map, normal": ("--form", "contactgen", "--prior", "normal"),
-    "the ancestor's form and losses, normal": ("--form", "contactgen", "--loss", "contactgen", "--prior", "normal"),
+    "the ancestor's form, losses and decay, normal": (
+        "--form", "contactgen", "--loss", "contactgen", "--prior", "normal", "--weight-decay", "5e-4",
+    ),
 }
 """What each variant changes."""
 JUDGED = ("--grasps=320", "--points=512", "--resamplings=100", "--tries=1")

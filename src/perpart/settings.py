@@ -83,8 +83,8 @@ class Settings:
     """Learning rate at the first step."""
     lr_end: float = 1e-4
     """Learning rate at the last step; a cosine in between."""
-    weight_decay: float = 5e-4
-    """Adam's."""
+    weight_decay: float = 0.0
+    """Adam's, a term of the gradient; it holds the prior back (docs/decisions/0013)."""
     kl_weight: float | None = None
     """The price of a nat of latent, reached after the warm-up; by default 0.004, with the ancestor's losses 0.05."""
     kl_warmup: float | None = None

@@ -31,6 +31,7 @@ def test_the_options_are_these_and_no_others(capsys: pytest.CaptureFixture[str])
 def test_the_defaults_that_users_expect() -> None:
     settings = Settings()
     assert (settings.n_epochs, settings.lr, settings.lr_end, settings.snapshot_every) == (3000, 8e-4, 1e-4, 1000)
+    assert settings.weight_decay == 0  # which Adam would put into the gradient: the prior does not get past it
 
 
 def test_a_new_run_decides_device_warm_up_and_legs_once(tmp_path: Path) -> None:
