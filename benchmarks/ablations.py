@@ -31,11 +31,11 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "weight decay 5e-4": ("--weight-decay", "5e-4"),
     "the ancestor's losses": ("--loss", "contactgen"),
     "one channel and a part map, normal": ("--form", "contactgen", "--prior", "normal"),
-    "the ancestor's form, losses and decay, normal": (
+    "the ancestor's form and losses, normal": (
         "--form", "contactgen", "--loss", "contactgen", "--prior", "normal", "--weight-decay", "5e-4",
     ),
-}
-"""What each variant changes."""
+}  # fmt: skip
+"""What each variant changes; the last has the ancestor's weight decay too."""
 JUDGED = ("--grasps=320", "--points=512", "--resamplings=100", "--tries=1")
 """How each is judged: a number of points for all, so that the maps compare, and the prior as it is."""
 GLANCED = ("--points=64", "--resamplings=10", "--draws=4")
