@@ -140,7 +140,7 @@ def test_hands_are_fitted_when_asked_for_and_the_record_says_so(trained, capsys,
     monkeypatch.setattr(solve, "ROUNDS", (solve.Round(2, 64, 3, 1.0, quickly), solve.Round(1, 64, 3, 0.5, quickly)))
     said = printed(trained, capsys, "--fits", "1", "--out", str(tmp_path))
     begins = [line.split("  ")[0] for line in said.splitlines()]
-    assert {"grasps, per object", "draws", "nearest", "real maps *", "real hands *"} <= set(begins)
+    assert {"grasps, per object", "draws", "nearest", "rebuilt", "real maps *", "real hands *"} <= set(begins)
     record = json.loads((tmp_path / "checkpoint-valid.json").read_text())
     assert record["form"]["fits"] == 1
     assert "--fits=1" in record["command"]

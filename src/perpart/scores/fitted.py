@@ -1,4 +1,4 @@
-"""A tally of grasps: our hand fitted to draws, to carried and to real maps, and judged as a hand
+"""A tally of grasps: our hand fitted to draws, to carried, rebuilt and real maps, and judged as a hand
 
 All fits are from contact alone, for maps that are carried over from another object have no directions.
 """
@@ -23,14 +23,14 @@ from perpart.scores.levels import STEPS
 from perpart.scores.tallies import ALL, MODEL, NEAREST, Figure
 
 TABLE = "grasps"
-REAL, TRUE = "real maps *", "real hands *"
+REBUILT, REAL, TRUE = "rebuilt", "real maps *", "real hands *"
 MEASURES = tuple(field.name for field in fields(Worth))
 NAN = float("nan")
 
 
 class Grasps:
-    """Fits at most `most` hands an object to the draws, to the nearest training object's maps and to real maps (the
-    ceiling), and judges these and the real hands."""
+    """Fits at most `most` hands an object to the draws, to the nearest training object's maps, to rebuilt and to real
+    maps (the ceiling), and judges these and the real hands."""
 
     def __init__(self, objects: int, source: Source, most: int, seed: int):
         self.objects, self.source, self.most, self.seed = objects, source, most, seed
@@ -43,7 +43,8 @@ class Grasps:
         grasps = thinned(np.flatnonzero(self.source.object_of == judged.thing), self.most)
         labels, _, _ = self.source.label(grasps, judged.cloud[None], np.zeros(len(grasps), np.int64))
         real = labels.astype(np.float32) / STEPS
-        asked = {MODEL: judged.drawn[: self.most], NEAREST: judged.nearest[: self.most], REAL: real}
+        rebuilt = judged.rebuilt[thinned(np.arange(len(judged.rebuilt)), self.most)]
+        asked = {MODEL: judged.drawn[: self.most], NEAREST: judged.nearest[: self.most], REBUILT: rebuilt, REAL: real}
         for name, contact in asked.items():
             maps = Maps(judged.cloud, contact)
             fits = solve.fitted(maps, place.ground, self.seed)
