@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = sitting.parser(__doc__)
     parser.add_argument("--folder", type=Path, default=Path("exp_ablations"))
     parser.add_argument("--epochs", type=int, default=16)
-    # Few epochs of many grasps: each ends with a validation, which takes time and teaches nothing.
+    # Few epochs of many grasps: some end with a validation, which takes time and teaches nothing.
     parser.add_argument("--grasps", type=int, default=1280, help="in each epoch")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once, each with one thread")
@@ -119,7 +119,7 @@ def picked(figures: list[dict], table: str, guess: str, measure: str, at: float 
 
 
 def pace(work_dir: Path) -> float:
-    """Median seconds of an epoch of a run, its validation included."""
+    """Median seconds of an epoch of a run: of one without a validation, as most are."""
     journal = records.read(str(work_dir / "journal.jsonl"))
     return statistics.median(record["time"]["seconds"] for record in journal if record["at"] == "epoch")
 
