@@ -16,7 +16,7 @@ from perpart.grasps.filters import enough
 from perpart.scores.levels import TOUCH
 
 TRIES = 8
-"""How often a sample is drawn at most. Of the model that ships, one sample in eight is no grasp at first."""
+"""How often a sample is drawn at most. Of the model that ships, one sample in ten is no grasp at first."""
 RULE = "at least three touching parts of two digits, thumb or palm among them"
 STEP = 0x9E3779B97F4A7C15
 """2^64 over the golden ratio: between the seeds of tries, so that neighbouring seeds share no try. The generator keeps
