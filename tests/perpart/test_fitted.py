@@ -9,11 +9,11 @@ from perpart.data import graspset
 from perpart.data.graspset import GraspSet
 from perpart.fits import aims, solve
 from perpart.fits.solve import Round
-from perpart.scores.fitted import MEASURES, REAL, REBUILT, TRUE, Grasps
+from perpart.scores.fitted import MEASURES, REAL, TRUE, Grasps
 from perpart.scores.intervals import resamplings
 from perpart.scores.judged import Judged
 from perpart.scores.table import TABLES, Shelf, grasps
-from perpart.scores.tallies import MODEL, NEAREST
+from perpart.scores.tallies import MODEL, NEAREST, REBUILT
 from tests.perpart.invented import changed, invented
 
 SHORT = (Round(2, 64, 6, 1.0, aims.Weights()), Round(1, 64, 6, 0.5, aims.Weights()))

@@ -135,8 +135,8 @@ def constants() -> tuple[object, ...]:
     return contact.ABOVE, contact.BELOW, contact.SCALE, contact.FADE
 
 
-def thinned(indices: np.ndarray, most: int | None) -> np.ndarray:
-    """At most that many of the indices, evenly spread, in their order."""
-    if most is None or most >= len(indices):
-        return indices
-    return indices[np.arange(most) * len(indices) // most]
+def thinned(rows: np.ndarray, most: int | None) -> np.ndarray:
+    """At most that many of the rows, evenly spread, in their order."""
+    if most is None or most >= len(rows):
+        return rows
+    return rows[np.arange(most) * len(rows) // most]

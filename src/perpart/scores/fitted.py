@@ -20,10 +20,10 @@ from perpart.scores.clusters import features, spread
 from perpart.scores.intervals import interval, means
 from perpart.scores.judged import Judged
 from perpart.scores.levels import STEPS
-from perpart.scores.tallies import ALL, MODEL, NEAREST, Figure
+from perpart.scores.tallies import ALL, MODEL, NEAREST, REBUILT, Figure
 
 TABLE = "grasps"
-REBUILT, REAL, TRUE = "rebuilt", "real maps *", "real hands *"
+REAL, TRUE = "real maps *", "real hands *"
 MEASURES = tuple(field.name for field in fields(Worth))
 NAN = float("nan")
 
@@ -43,7 +43,7 @@ class Grasps:
         grasps = thinned(np.flatnonzero(self.source.object_of == judged.thing), self.most)
         labels, _, _ = self.source.label(grasps, judged.cloud[None], np.zeros(len(grasps), np.int64))
         real = labels.astype(np.float32) / STEPS
-        rebuilt = judged.rebuilt[thinned(np.arange(len(judged.rebuilt)), self.most)]
+        rebuilt = thinned(judged.rebuilt, self.most)
         asked = {MODEL: judged.drawn[: self.most], NEAREST: judged.nearest[: self.most], REBUILT: rebuilt, REAL: real}
         for name, contact in asked.items():
             maps = Maps(judged.cloud, contact)

@@ -6,7 +6,7 @@ import numpy as np
 
 from perpart.scores.calibration import BINS
 from perpart.scores.levels import TOUCH
-from perpart.scores.tallies import ALL, GUESSES, MODEL, NAMES, NEAREST, Figure
+from perpart.scores.tallies import ALL, GUESSES, MODEL, NAMES, NEAREST, REBUILT, Figure
 
 NOTES = """\
 rebuilt: from the grasp itself, by the posterior's mean. draw: one sample of the prior, against one of many real grasps.
@@ -77,11 +77,11 @@ def by_part(shelf: Shelf, part: str) -> list[str]:
     """One line of that table."""
     return [
         part,
-        shelf.sure("touch", "rebuilt", "f1", TOUCH, part),
-        shelf.value("touch", "rebuilt", "iou", TOUCH, part),
-        shelf.value("touch", "rebuilt", "precision", None, part),
-        shelf.value("touch", "rebuilt", "mae", None, part, digits=4),
-        shelf.sure("direction", "rebuilt", "degrees", TOUCH, part, digits=0),
+        shelf.sure("touch", REBUILT, "f1", TOUCH, part),
+        shelf.value("touch", REBUILT, "iou", TOUCH, part),
+        shelf.value("touch", REBUILT, "precision", None, part),
+        shelf.value("touch", REBUILT, "mae", None, part, digits=4),
+        shelf.sure("direction", REBUILT, "degrees", TOUCH, part, digits=0),
         *(shelf.value("touch", guess, "f1", TOUCH, part) for guess in ("draw", NEAREST)),
         *(shelf.value("chance of contact", MODEL, measure, None, part, digits=4) for measure in ("ece", "brier")),
     ]
@@ -158,7 +158,7 @@ def scaled(shelf: Shelf, name: str, measure: str, scale: float, digits: int) -> 
 
 def latent(shelf: Shelf) -> str:
     """One line on the latent."""
-    active, nats = (shelf.sure("latent", "rebuilt", measure, digits=0) for measure in ("active", "nats"))
+    active, nats = (shelf.sure("latent", REBUILT, measure, digits=0) for measure in ("active", "nats"))
     return f"latent: {active} active units, {nats} nats a grasp"
 
 

@@ -22,7 +22,7 @@ from perpart.scores.training import Plain
 ALL = "all"
 NAMES = (*PARTS, ALL)
 THRESHOLDS = (0.25, TOUCH, 0.75)
-MODEL, NEAREST = "draws", "nearest"
+MODEL, NEAREST, REBUILT = "draws", "nearest", "rebuilt"
 """Who guesses in more than one table: the model, and the nearest training object."""
 
 
@@ -81,7 +81,7 @@ def one_channel(judged: Judged) -> np.ndarray:
 
 
 GUESSES: dict[str, Callable[[Judged], np.ndarray]] = {
-    "rebuilt": lambda judged: judged.rebuilt,
+    REBUILT: lambda judged: judged.rebuilt,
     "draw": lambda judged: turns(judged.drawn, len(judged.real)),
     "draws' mean": lambda judged: np.broadcast_to(judged.drawn.mean(0), judged.real.shape),
     NEAREST: lambda judged: turns(judged.nearest, len(judged.real)),
@@ -125,13 +125,13 @@ class Directions:
 
     def __init__(self, objects: int, plain: Plain):
         self.plain, self.points = plain, np.zeros((objects, len(PARTS)))
-        self.degrees = {name: np.zeros((objects, len(PARTS))) for name in ("rebuilt", "training's mean")}
+        self.degrees = {name: np.zeros((objects, len(PARTS))) for name in (REBUILT, "training's mean")}
 
     def add(self, judged: Judged, row: int) -> None:
         known = (judged.real.max(-1) >= TOUCH) & (np.linalg.norm(judged.direction, axis=-1) > 0.5)
         part, true = judged.part[known], judged.direction[known].astype(np.float64)
         self.points[row] += np.bincount(part, minlength=len(PARTS))
-        for name, guess in (("rebuilt", judged.towards[known]), ("training's mean", self.plain.direction[part])):
+        for name, guess in ((REBUILT, judged.towards[known]), ("training's mean", self.plain.direction[part])):
             # Half floats are unit only to a thousandth: lengths are divided out.
             length = np.linalg.norm(true, axis=-1) * np.linalg.norm(guess, axis=-1)
             cosine = share((true * guess).sum(-1), length)
@@ -163,8 +163,8 @@ class Latents:
         grasps = weights @ self.grasps
         mean, square = np.moveaxis(np.tensordot(weights, moments, 1) / grasps[:, None, None], 1, 0)
         active = (square - mean**2 > ACTIVE).sum(-1).astype(np.float64)
-        yield Figure("latent", "rebuilt", "active", None, ALL, *interval(active))
-        yield Figure("latent", "rebuilt", "nats", None, ALL, *interval(weights @ self.nats / grasps))
+        yield Figure("latent", REBUILT, "active", None, ALL, *interval(active))
+        yield Figure("latent", REBUILT, "nats", None, ALL, *interval(weights @ self.nats / grasps))
 
 
 def per_part(
