@@ -25,7 +25,8 @@ from .errors import Occupied, Unwritable
 WAIT = 60.0  # seconds for a trainer that is about to leave
 CANNOT = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 TICK = 2.0  # seconds: a holder writes its name after its start, rounded down to a second
-POLL = 0.2  # seconds between two tries for a lock that is waited for
+POLL = 0.2  # seconds between two tries for a lock that is waited for, and two looks for its holder's name
+LOOKS = 10  # how often that name is looked for
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,15 @@ def held(path: str, say: Callable[[str], None], patience: float = 0.0) -> Genera
 
 
 def _outwait(lock: filelock.BaseFileLock, path: str, say: Callable[[str], None], patience: float) -> None:
-    """Wait for a trainer that is about to leave. Raises Occupied for any other, and when it does not leave."""
-    last = holder(path)
+    """Wait for a trainer that is about to leave. Raises Occupied for any other, and when it does not leave; one without
+    a name may have left by now."""
+    last = _present(path)
     if last is not None and last.leaving:
         say(f"waiting for {last}: its torchrun is gone, so it saves and leaves")
         patience = WAIT
     elif last is not None and last.host != platform.node() and patience:
         say(f"{os.path.dirname(path)} is held by {last}: waiting at most {patience:.0f} s for its end")
-    else:
+    elif last is not None:
         raise _occupied(path)
     try:
         lock.acquire(timeout=patience, poll_interval=POLL, blocking=True)
@@ -131,8 +133,17 @@ def _without(path: str, reason: OSError, say: Callable[[str], None]) -> None:
     )
 
 
+def _present(path: str) -> Holder | None:
+    """Who holds the lock: the name is written a moment later, over that of one that is gone."""
+    for _ in range(LOOKS):
+        if (last := holder(path)) is not None and not last.gone:
+            return last
+        time.sleep(POLL)
+    return holder(path)
+
+
 def _occupied(path: str) -> Occupied:
-    last = holder(path)
+    last = _present(path)
     return Occupied(
         f"{os.path.dirname(path)} is held by another trainer{f': {last}' if last else ''}; wait for its end, stop it, "
         "or take another work dir"

@@ -11,8 +11,10 @@ import signal
 import socket
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
 
@@ -268,6 +270,38 @@ def test_of_eight_that_start_at_the_same_moment_exactly_one_wins(shelf: Shelf, t
     assert len(won) == 1
     assert [ended.code for ended in lost] == [0] * 7
     assert all(ended.out.startswith(f"refused: {shelf.folder} is held by another trainer") for ended in lost)
+
+
+@contextmanager
+def locked_and_named_later(path: str, before: str) -> Generator[str]:
+    """Another has the lock, and what stood there before is still in the file for half a second; gives its name,
+    escaped."""
+    me = Holder(platform.node(), os.getpid(), lock._boot(), datetime.now(UTC).isoformat(timespec="seconds"))
+    Path(path).write_text(before)
+    naming = Timer(0.5, left, (path, me))
+    with open(path, "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        naming.start()
+        yield re.escape(str(me))
+        naming.join()
+
+
+def test_one_that_has_the_lock_and_has_not_yet_said_its_name_is_given_a_moment(path: str) -> None:
+    with locked_and_named_later(path, "") as name, pytest.raises(Occupied, match=name), lock.held(path, print):
+        pass
+
+
+def test_one_that_has_taken_its_name_back_and_leaves_is_not_told_as_a_holder(path: str) -> None:
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        Timer(0.5, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        assert taken(path) == []
+
+
+def test_nobody_is_told_that_a_dead_one_holds_while_the_next_one_is_writing_its_name(path: str, me: Holder) -> None:
+    gone = json.dumps(asdict(replace(me, pid=dead())))
+    with locked_and_named_later(path, gone) as name, pytest.raises(Occupied, match=name), lock.held(path, print):
+        pass
 
 
 # ---- where nothing can be locked or written
