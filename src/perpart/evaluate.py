@@ -66,6 +66,9 @@ class Evaluation:
     """The state to evaluate: best.pt or any other of a run; by default the model that ships with the package."""
     data: str | None = None
     """A folder of grasps, as training takes it; by default the set that ships with the package."""
+    train_data: str | None = None
+    """The folder whose training grasps are the floor; by default that of --data. For objects that were made for the
+    evaluation alone, it is the set that the model was trained on."""
     split: Literal["valid", "test"] = "valid"
     """valid: unseen instances of seen categories; test: unseen categories."""
     latest: bool = False
@@ -115,10 +118,11 @@ def evaluate(wish: Evaluation) -> list[Figure]:
     data = Contacts(
         source, wish.split, points, augment=False, most=form.grasps, radii=model.shape.radii, folders=folders
     )
-    facts = {**known(wish, form, state), **seen(source, data, wish.split, state)}
+    floor = source if wish.train_data is None else kinds.load(wish.train_data)
+    training = Training(floor, categories(floor), form.draws // 2)
+    facts = {**known(wish, form, state), **seen(source, floor, data, wish.split, state)}
     print(heading(wish, facts), end="\n\n", flush=True)
-    training = Training(source, [things.category(thing) for thing in source.objects], form.draws // 2)
-    figures = figured(wish, model, data, training, draws=form.draws, fits=form.fits)
+    figures = figured(wish, model, source, data, training, draws=form.draws, fits=form.fits)
     print(table.text(figures))
     name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}{'-latest' if wish.latest else ''}"
     print("wrote " + " and ".join(str(path) for path in record.write(folder, name, facts, figures)))
@@ -131,14 +135,19 @@ def _folder(wish: Evaluation) -> Path:
     return outs.folder(str(beside / "evaluation") if wish.out is None else wish.out)
 
 
+def categories(source: Source) -> list[str]:
+    """What each object of a source is."""
+    return [things.category(thing) for thing in source.objects]
+
+
 def figured(
-    wish: Evaluation, model: Drawing, data: Contacts, training: Training, *, draws: int, fits: int = 0
+    wish: Evaluation, model: Drawing, source: Source, data: Contacts, training: Training, *, draws: int, fits: int = 0
 ) -> list[Figure]:
-    """All figures of a model on a data set."""
-    count, plain = len(np.unique(data.object_of)), training.plain()
-    grasps = [Grasps(count, training.source, fits, wish.seed)] if fits else []
+    """All figures of a model on a data set, which is of that source."""
+    count, plain, kinds_of = len(np.unique(data.object_of)), training.plain(), categories(source)
+    grasps = [Grasps(count, source, fits, wish.seed)] if fits else []
     tallies = [*(tally(count, plain) for tally in TALLIES), *grasps]
-    for row, one in enumerate(judged(model, data, training, draws=draws, tries=wish.tries, seed=wish.seed)):
+    for row, one in enumerate(judged(model, data, kinds_of, training, draws=draws, tries=wish.tries, seed=wish.seed)):
         for tally in tallies:
             tally.add(one, row)
     weights = intervals.resamplings(count, wish.resamplings, wish.seed)
@@ -181,12 +190,12 @@ def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def seen(source: Source, data: Contacts, split: str, state: dict[str, Any]) -> dict[str, Any]:
-    """What it was evaluated on."""
-    found = source.fingerprint()
+def seen(source: Source, floor: Source, data: Contacts, split: str, state: dict[str, Any]) -> dict[str, Any]:
+    """What it was evaluated on, and whose training grasps are the floor."""
     return {
         "data": {
-            "fingerprint": found,
+            "fingerprint": source.fingerprint(),
+            "floor": floor.fingerprint(),
             "trained with": state["settings"].get("fingerprint"),
             "split": split,
             "grasps": len(data),
@@ -200,15 +209,17 @@ def seen(source: Source, data: Contacts, split: str, state: dict[str, Any]) -> d
 def heading(wish: Evaluation, facts: dict[str, Any]) -> str:
     """What is compared with what."""
     data, form = facts["data"], facts["form"]
-    same = "the data it was trained with" if data["trained with"] == data["fingerprint"] else (
-        "other data than it was trained with"
-    )  # fmt: skip
+    whose = {True: "the data it was trained with", False: "other data than it was trained with"}
+    judged, floor = (f"{whose[data[name] == data['trained with']]} (fingerprint {data[name][:12]})" for name in (
+        "fingerprint", "floor"
+    ))  # fmt: skip
     part = f"{data['grasps']} grasps" if data["grasps"] == data["of"] else (
         f"{data['grasps']} of {data['of']} grasps, evenly chosen,"
     )  # fmt: skip
     anew = f", anew where they are no grasps, at most {wish.tries} times" if wish.tries > 1 else ""
     return (
         f"{wish.checkpoint}: epoch {facts['checkpoint']['epoch']}, digest {facts['checkpoint']['digest'][:12]}\n"
-        f"split {data['split']} of {same} (fingerprint {data['fingerprint'][:12]}): {part} of {data['objects']} "
-        f"objects, {data['points']} points and {form['draws']} draws each{anew}; touch: contact of at least {TOUCH}"
+        f"split {data['split']} of {judged}: {part} of {data['objects']} objects, {data['points']} points and "
+        f"{form['draws']} draws each{anew}; touch: contact of at least {TOUCH}"
+        + (f"\nthe floor: training grasps of {floor}" if data["floor"] != data["fingerprint"] else "")
     )

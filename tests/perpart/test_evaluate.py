@@ -113,6 +113,37 @@ def test_a_model_of_other_radii_is_judged_with_its_own_balls(trained, tmp_path, 
     assert mae == pytest.approx(off, abs=1e-7)
 
 
+def figures(trained: Path, out: Path, *more: str) -> list[dict]:
+    evaluate.main(["--checkpoint", str(trained / "checkpoint.pt"), *QUICKLY, "--out", str(out), *more])
+    return json.loads((out / "checkpoint-valid.json").read_text())["figures"]
+
+
+@pytest.fixture
+def quick_fits(monkeypatch):
+    quickly = aims.Weights()
+    monkeypatch.setattr(solve, "ROUNDS", (solve.Round(2, 64, 3, 1.0, quickly), solve.Round(1, 64, 3, 0.5, quickly)))
+
+
+@pytest.mark.usefixtures("quick_fits")
+def test_objects_made_for_the_evaluation_alone_are_judged_by_the_training_grasps_of_another_folder(
+    trained, capsys, tmp_path, graspset
+):
+    alone = replace(graspset, split=("test", "valid", "test"))
+    a, b, c = graspset.objects
+    elsewhere = (graspset.object_of + 1) % 3
+    floor = replace(graspset, objects=(c, a, b), split=("train", "train", "valid"), object_of=elsewhere)
+    for name, data in (("alone", alone), ("floor", floor)):
+        save(data, tmp_path / name, {"command": "by a test"})
+    both = figures(trained, tmp_path / "both", "--data", str(trained / "data"), "--fits=1")
+    judged, training = ("--data", str(tmp_path / "alone")), ("--train-data", str(tmp_path / "floor"))
+    apart = figures(trained, tmp_path / "apart", *judged, *training, "--fits=1")
+    assert str(apart) == str(both)  # nan is not nan
+    assert "the floor: training grasps of other data than it was trained with (fingerprint " in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        figures(trained, tmp_path / "none", *judged)
+    assert "no grasp of the split 'train'" in capsys.readouterr().err
+
+
 def test_another_seed_draws_otherwise(trained, capsys):
     assert printed(trained, capsys) != printed(trained, capsys, "--seed", "1")
 
@@ -135,9 +166,8 @@ def test_the_full_form_takes_all_there_is_and_has_a_name_of_its_own(trained, cap
     assert "checkpoint-valid-full.json" in said
 
 
-def test_hands_are_fitted_when_asked_for_and_the_record_says_so(trained, capsys, monkeypatch, tmp_path):
-    quickly = aims.Weights()
-    monkeypatch.setattr(solve, "ROUNDS", (solve.Round(2, 64, 3, 1.0, quickly), solve.Round(1, 64, 3, 0.5, quickly)))
+@pytest.mark.usefixtures("quick_fits")
+def test_hands_are_fitted_when_asked_for_and_the_record_says_so(trained, capsys, tmp_path):
     said = printed(trained, capsys, "--fits", "1", "--out", str(tmp_path))
     begins = [line.split("  ")[0] for line in said.splitlines()]
     assert {"grasps, per object", "draws", "nearest", "rebuilt", "real maps *", "real hands *"} <= set(begins)

@@ -17,9 +17,12 @@ def model() -> ContactCVAE:
     return ContactCVAE(8, 64, 6)
 
 
+KINDS = ["apple", "mug", "pen"]
+
+
 def test_all_maps_of_an_object_are_on_its_points(graspset, model):
     data = Contacts(graspset, "valid", 64, augment=False)
-    (one,) = judged(model, data, Training(graspset, ["apple", "mug", "pen"], 4), draws=7)
+    (one,) = judged(model, data, KINDS, Training(graspset, KINDS, 4), draws=7)
     assert one.thing == 1
     assert one.real.shape == one.rebuilt.shape == (5, 64, 16)
     assert one.drawn.shape == (7, 64, 16)
@@ -30,26 +33,34 @@ def test_all_maps_of_an_object_are_on_its_points(graspset, model):
 
 
 def test_an_object_is_judged_the_same_whatever_is_judged_beside_it(graspset, model):
-    training = Training(graspset, ["apple", "pen", "pen"], 4)
-    apple, pen = judged(model, Contacts(graspset, "train", 64, augment=False), training, draws=3)
+    kinds = ["apple", "pen", "pen"]
+    training = Training(graspset, kinds, 4)
+    apple, pen = judged(model, Contacts(graspset, "train", 64, augment=False), kinds, training, draws=3)
     alone = replace(graspset, split=("train", "train", "valid"))
-    (again,) = judged(model, Contacts(alone, "valid", 64, augment=False), training, draws=3)
+    (again,) = judged(model, Contacts(alone, "valid", 64, augment=False), kinds, training, draws=3)
     np.testing.assert_array_equal(pen.drawn, again.drawn)
     np.testing.assert_array_equal(pen.rebuilt, again.rebuilt)
     assert not np.array_equal(apple.drawn, pen.drawn)
     assert len(pen.kin) == 4
 
 
+def test_kin_are_the_training_grasps_of_what_the_judged_object_is_whatever_training_has_in_its_place(graspset, model):
+    data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, KINDS, 4)
+    (one,) = judged(model, data, ["mug", "pen", "mug"], training, draws=2)
+    np.testing.assert_array_equal(one.kin, training.carried(training.kin("pen"), one.cloud))
+    assert len(one.kin) == 4
+
+
 def test_another_seed_draws_otherwise(graspset, model):
-    data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, ["a", "b", "c"], 4)
-    (one,), (other,) = (judged(model, data, training, draws=2, seed=seed) for seed in (0, 1))
+    data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, KINDS, 4)
+    (one,), (other,) = (judged(model, data, KINDS, training, draws=2, seed=seed) for seed in (0, 1))
     assert not np.array_equal(one.drawn, other.drawn)
     np.testing.assert_array_equal(one.rebuilt, other.rebuilt)
 
 
 def test_maps_that_are_no_grasps_are_drawn_anew_and_chances_are_of_first_draws(graspset, model):
-    data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, ["a", "b", "c"], 4)
-    (once,), (anew,) = (judged(model, data, training, draws=4, tries=tries) for tries in (1, 2))
+    data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, KINDS, 4)
+    (once,), (anew,) = (judged(model, data, KINDS, training, draws=4, tries=tries) for tries in (1, 2))
     assert not grasps(once.drawn).any(), "an untrained model draws none"
     assert (np.abs(once.drawn - anew.drawn).max((1, 2)) > 0).all()
     np.testing.assert_array_equal(once.expected, anew.expected)

@@ -4,7 +4,7 @@ One object after the other, so that a data set of any size fits in memory. The n
 its steps that a second one helps little, and the figures do not depend on how many there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,13 +45,15 @@ class Judged:
 def judged(
     model: Drawing,
     dataset: Contacts,
+    categories: Sequence[str],
     training: Training,
     *,
     draws: int,
     tries: int = TRIES,
     seed: int = 0,
 ) -> Iterator[Judged]:
-    """One object after the other of a data set that does not augment, in their order; computed where the model is."""
+    """One object after the other of a data set that does not augment, in their order; computed where the model is.
+    `categories` says of every object of its source what it is."""
     for thing in np.unique(dataset.object_of):
         items = [dataset[int(i)] for i in np.flatnonzero(dataset.object_of == thing)]
         cloud = torch.cat([items[0]["points"], items[0]["normals"]], dim=-1).numpy()
@@ -63,7 +65,7 @@ def judged(
             int(thing), cloud, real["contact"], real["part"], real["direction"], rebuilt, towards, mu, logvar,
             *drawn(model, cloud, noise),
             nearest=training.carried(training.of(training.nearest(cloud)[0]), cloud),
-            kin=training.carried(training.kin(training.categories[int(thing)]), cloud),
+            kin=training.carried(training.kin(categories[int(thing)]), cloud),
         )  # fmt: skip
 
 

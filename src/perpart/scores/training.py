@@ -45,7 +45,10 @@ class Training:
         self.source, self.categories, self.most = source, np.array(categories), most
         self.grasps = source.of("train")
         if not len(self.grasps):
-            raise Mistake("the data hold no grasp of the split 'train': there is nothing to compare a model with")
+            raise Mistake(
+                "the data hold no grasp of the split 'train', and these are the floor: name a folder that has some "
+                "with --train-data"
+            )
         self.object_of = source.object_of[self.grasps]
         self.things = np.unique(self.object_of)
         self.clouds = np.stack([source.cloud(int(thing), POINTS) for thing in self.things])
