@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,7 @@ def test_draws_of_the_same_kind_reach_the_ceiling():
 def test_draws_are_held_against_floor_and_ceiling_object_by_object():
     things = [invented(i, grasps=12) for i in range(6)]
     figures = told(Sets, things)
-    for other in ("nearest", "real *"):
+    for other in ("nearest", "rebuilt", "real *"):
         for measure in Sets.MEASURES:
             more, draws, theirs = (
                 figures[name, measure, None, ALL].value for name in (f"draws - {other}", "draws", other)
@@ -54,6 +56,15 @@ def test_draws_are_held_against_floor_and_ceiling_object_by_object():
     for measure in Sets.MEASURES:
         even = same["draws - nearest", measure, None, ALL]
         assert (even.value, even.low, even.high) == (0.0, 0.0, 0.0), "objects differ, draws and nearest do not"
+
+
+def test_rebuilt_maps_are_held_against_the_other_half_of_the_real_ones():
+    things = [invented(i, grasps=12) for i in range(6)]
+    exact = told(Sets, [changed(thing, rebuilt=thing.real) for thing in things])
+    for measure in Sets.MEASURES:
+        assert exact["rebuilt", measure, None, ALL] == replace(exact["real *", measure, None, ALL], guess="rebuilt")
+    empty = told(Sets, [changed(thing, rebuilt=np.zeros_like(thing.rebuilt)) for thing in things])
+    assert empty["rebuilt", "mmd", None, ALL].value == 1.0
 
 
 def test_the_share_of_a_pools_maps_that_are_grasps_is_told():

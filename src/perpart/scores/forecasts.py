@@ -13,7 +13,7 @@ from perpart.scores.distance import apart
 from perpart.scores.intervals import interval, means
 from perpart.scores.judged import Judged
 from perpart.scores.levels import TOUCH
-from perpart.scores.tallies import ALL, MODEL, NAMES, NEAREST, Figure, per_part, shuffled
+from perpart.scores.tallies import ALL, MODEL, NAMES, NEAREST, REBUILT, Figure, per_part, shuffled
 from perpart.scores.training import Plain
 
 REAL = "real *"
@@ -63,9 +63,9 @@ def curve(table: str, tally: Calibration) -> Iterator[Figure]:
 
 class Sets:
     """How a set of maps resembles the real ones of its object, by D; everybody is held against the same half of the
-    real grasps, in sets as large as that half, over several halvings. What the other half reaches is the ceiling.
-    What draws have more than floor and ceiling is told object by object: some objects are hard for all. `grasps` is the
-    share of a pool's maps that are of grasps."""
+    real grasps, in sets as large as that half, over several halvings. What the other half reaches is the ceiling, and
+    what it reaches as the model rebuilds it that of any prior. What draws have more than these and the floor is told
+    object by object: some objects are hard for all. `grasps` is the share of a pool's maps that are of grasps."""
 
     MEASURES = ("mmd", "coverage", "1-nna", "diversity", "energy", "grasps")
 
@@ -74,15 +74,17 @@ class Sets:
 
     def add(self, judged: Judged, row: int) -> None:
         limit = len(judged.drawn)
-        real = judged.real[thinned(np.arange(len(judged.real)), limit)]
+        kept = thinned(np.arange(len(judged.real)), limit)
+        real = judged.real[kept]
         if len(real) < 4:  # of halves of one, nothing is near or far
             return
         sources = {MODEL: judged.drawn, NEAREST: judged.nearest, "category": judged.kin}
-        pools = {REAL: real, **sources, "shuffled parts *": shuffled(judged)[: len(real)]}
+        halved = {REAL: real, REBUILT: judged.rebuilt[kept]}
+        pools = {**halved, **sources, "shuffled parts *": shuffled(judged)[: len(real)]}
         mean = real.mean(0, keepdims=True)
         for name, pool in {**pools, "own mean *": np.repeat(mean, len(real) // 2, axis=0)}.items():
             if len(pool) > 1:
-                scores = likeness(pool, real, np.random.default_rng([judged.thing, HALVINGS]), name == REAL)
+                scores = likeness(pool, real, np.random.default_rng([judged.thing, HALVINGS]), name in halved)
                 scores = np.append(scores, grasps(pool).mean())
                 self.found.setdefault(name, np.full((self.objects, len(self.MEASURES)), NAN))[row] = scores
 
@@ -93,8 +95,8 @@ class Sets:
             yield Figure("sets", name, "objects", None, ALL, float(np.isfinite(found[:, 0]).sum()), NAN, NAN)
 
     def _compared(self) -> dict[str, Float[np.ndarray, "objects measures"]]:
-        """Everybody's figures, and what draws have more than the floor and the ceiling."""
-        others = [name for name in (NEAREST, REAL) if name in self.found]
+        """Everybody's figures, and what draws have more than the floor and the ceilings."""
+        others = [name for name in (NEAREST, REBUILT, REAL) if name in self.found]
         more = {f"{MODEL} - {name}": self.found[MODEL] - self.found[name] for name in others if MODEL in self.found}
         return {**self.found, **more}
 
@@ -102,7 +104,7 @@ class Sets:
 def likeness(pool: np.ndarray, real: np.ndarray, rng: np.random.Generator, same: bool) -> np.ndarray:
     """MMD, coverage, 1-NNA, diversity and energy of a pool against halves of the real maps, averaged over halvings.
 
-    With `same` the pool is the real ones themselves: then samples come from the other half.
+    With `same` the pool is the real ones, or one map for each of them: then samples come from the other half.
     """
     every = np.concatenate([pool, real])
     distances, count, scores = apart(every, every), len(real) // 2, []
