@@ -1,11 +1,16 @@
 """Hypothesis without a clock or a dice: machines are shared, and what fails here must fail there"""
 
 import os
+import signal
 from collections.abc import Generator
 
 # Tests run side by side, and two threads that wait for each other on a busy core are many times slower than one. Told
 # before torch is imported, to this process and to all that it starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A shell starts what it puts in the background with SIGINT ignored, and that is handed down: here, processes are
+# interrupted on purpose.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 import torch
