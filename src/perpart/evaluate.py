@@ -119,9 +119,9 @@ def evaluate(wish: Evaluation) -> list[Figure]:
         source, wish.split, points, augment=False, most=form.grasps, radii=model.shape.radii, folders=folders
     )
     floor = source if wish.train_data is None else kinds.load(wish.train_data)
-    training = Training(floor, categories(floor), form.draws // 2)
     facts = {**known(wish, form, state), **seen(source, floor, data, wish.split, state)}
     print(heading(wish, facts), end="\n\n", flush=True)
+    training = Training(floor, categories(floor), form.draws // 2)
     figures = figured(wish, model, source, data, training, draws=form.draws, fits=form.fits)
     print(table.text(figures))
     name = f"{Path(wish.checkpoint).stem}-{wish.split}{'-full' if wish.full else ''}{'-latest' if wish.latest else ''}"
@@ -144,10 +144,11 @@ def figured(
     wish: Evaluation, model: Drawing, source: Source, data: Contacts, training: Training, *, draws: int, fits: int = 0
 ) -> list[Figure]:
     """All figures of a model on a data set, which is of that source."""
-    count, plain, kinds_of = len(np.unique(data.object_of)), training.plain(), categories(source)
+    count, plain = len(np.unique(data.object_of)), training.plain()
     grasps = [Grasps(count, source, fits, wish.seed)] if fits else []
     tallies = [*(tally(count, plain) for tally in TALLIES), *grasps]
-    for row, one in enumerate(judged(model, data, kinds_of, training, draws=draws, tries=wish.tries, seed=wish.seed)):
+    every = judged(model, data, categories(source), training, draws=draws, tries=wish.tries, seed=wish.seed)
+    for row, one in enumerate(every):
         for tally in tallies:
             tally.add(one, row)
     weights = intervals.resamplings(count, wish.resamplings, wish.seed)
@@ -209,17 +210,19 @@ def seen(source: Source, floor: Source, data: Contacts, split: str, state: dict[
 def heading(wish: Evaluation, facts: dict[str, Any]) -> str:
     """What is compared with what."""
     data, form = facts["data"], facts["form"]
-    whose = {True: "the data it was trained with", False: "other data than it was trained with"}
-    judged, floor = (f"{whose[data[name] == data['trained with']]} (fingerprint {data[name][:12]})" for name in (
-        "fingerprint", "floor"
-    ))  # fmt: skip
     part = f"{data['grasps']} grasps" if data["grasps"] == data["of"] else (
         f"{data['grasps']} of {data['of']} grasps, evenly chosen,"
     )  # fmt: skip
     anew = f", anew where they are no grasps, at most {wish.tries} times" if wish.tries > 1 else ""
     return (
         f"{wish.checkpoint}: epoch {facts['checkpoint']['epoch']}, digest {facts['checkpoint']['digest'][:12]}\n"
-        f"split {data['split']} of {judged}: {part} of {data['objects']} objects, {data['points']} points and "
-        f"{form['draws']} draws each{anew}; touch: contact of at least {TOUCH}"
-        + (f"\nthe floor: training grasps of {floor}" if data["floor"] != data["fingerprint"] else "")
+        f"split {data['split']} of {whose(data, 'fingerprint')}: {part} of {data['objects']} "
+        f"objects, {data['points']} points and {form['draws']} draws each{anew}; touch: contact of at least {TOUCH}"
+        + (f"\nthe floor: training grasps of {whose(data, 'floor')}" if data["floor"] != data["fingerprint"] else "")
     )
+
+
+def whose(data: dict[str, Any], name: str) -> str:
+    """Which data those are that have this fingerprint, to who has trained."""
+    same = data[name] == data["trained with"]
+    return f"{'the data' if same else 'other data than'} it was trained with (fingerprint {data[name][:12]})"

@@ -107,11 +107,11 @@ def _outwait(lock: filelock.BaseFileLock, path: str, say: Callable[[str], None],
     elif last is not None and last.host != platform.node() and patience:
         say(f"{os.path.dirname(path)} is held by {last}: waiting at most {patience:.0f} s for its end")
     elif last is not None:
-        raise _occupied(path)
+        raise _occupied(path, last)
     try:
         lock.acquire(timeout=patience, poll_interval=POLL, blocking=True)
     except filelock.Timeout:
-        raise _occupied(path) from None
+        raise _occupied(path, holder(path)) from None
 
 
 def _take(path: str, say: Callable[[str], None]) -> None:
@@ -126,7 +126,7 @@ def _without(path: str, reason: OSError, say: Callable[[str], None]) -> None:
     """The file system cannot lock: go by the name in the file. Raises Occupied when that holder may be there."""
     last = holder(path)
     if last is not None and not last.gone:
-        raise _occupied(path)
+        raise _occupied(path, last)
     say(
         f"Warning: the file system of {os.path.dirname(path)} cannot lock ({reason.strerror}): two trainers that start "
         "there at the same moment would destroy each other's work"
@@ -142,8 +142,7 @@ def _present(path: str) -> Holder | None:
     return holder(path)
 
 
-def _occupied(path: str) -> Occupied:
-    last = _present(path)
+def _occupied(path: str, last: Holder | None) -> Occupied:
     return Occupied(
         f"{os.path.dirname(path)} is held by another trainer{f': {last}' if last else ''}; wait for its end, stop it, "
         "or take another work dir"

@@ -14,7 +14,6 @@ import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
 
@@ -273,21 +272,20 @@ def test_of_eight_that_start_at_the_same_moment_exactly_one_wins(shelf: Shelf, t
 
 
 @contextmanager
-def locked_and_named_later(path: str, before: str) -> Generator[str]:
-    """Another has the lock, and what stood there before is still in the file for half a second; gives its name,
-    escaped."""
-    me = Holder(platform.node(), os.getpid(), lock._boot(), datetime.now(UTC).isoformat(timespec="seconds"))
+def locked_and_named_later(path: str, before: str, name: Holder) -> Generator[None]:
+    """Another has the lock, and what stood there before is still in the file for half a second."""
     Path(path).write_text(before)
-    naming = Timer(0.5, left, (path, me))
+    naming = Timer(0.5, left, (path, name))
     with open(path, "r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         naming.start()
-        yield re.escape(str(me))
+        yield
         naming.join()
 
 
-def test_one_that_has_the_lock_and_has_not_yet_said_its_name_is_given_a_moment(path: str) -> None:
-    with locked_and_named_later(path, "") as name, pytest.raises(Occupied, match=name), lock.held(path, print):
+def test_one_that_has_the_lock_and_has_not_yet_said_its_name_is_given_a_moment(path: str, me: Holder) -> None:
+    words = re.escape(str(me))
+    with locked_and_named_later(path, "", me), pytest.raises(Occupied, match=words), lock.held(path, print):
         pass
 
 
@@ -299,8 +297,8 @@ def test_one_that_has_taken_its_name_back_and_leaves_is_not_told_as_a_holder(pat
 
 
 def test_nobody_is_told_that_a_dead_one_holds_while_the_next_one_is_writing_its_name(path: str, me: Holder) -> None:
-    gone = json.dumps(asdict(replace(me, pid=dead())))
-    with locked_and_named_later(path, gone) as name, pytest.raises(Occupied, match=name), lock.held(path, print):
+    gone, words = json.dumps(asdict(replace(me, pid=dead()))), re.escape(str(me))
+    with locked_and_named_later(path, gone, me), pytest.raises(Occupied, match=words), lock.held(path, print):
         pass
 
 

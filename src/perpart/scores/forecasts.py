@@ -74,12 +74,11 @@ class Sets:
 
     def add(self, judged: Judged, row: int) -> None:
         limit = len(judged.drawn)
-        kept = thinned(np.arange(len(judged.real)), limit)
-        real = judged.real[kept]
+        real, rebuilt = (thinned(maps, limit) for maps in (judged.real, judged.rebuilt))
         if len(real) < 4:  # of halves of one, nothing is near or far
             return
         sources = {MODEL: judged.drawn, NEAREST: judged.nearest, "category": judged.kin}
-        halved = {REAL: real, REBUILT: judged.rebuilt[kept]}
+        halved = {REAL: real, REBUILT: rebuilt}
         pools = {**halved, **sources, "shuffled parts *": shuffled(judged)[: len(real)]}
         mean = real.mean(0, keepdims=True)
         for name, pool in {**pools, "own mean *": np.repeat(mean, len(real) // 2, axis=0)}.items():
