@@ -50,16 +50,22 @@ class ThreeStages(Drawing):
         """What ContactCVAE.forward gives, of each latent its `mu` and `logvar`, and `one`, the logits of contact with
         any part [batch, points]. In training every stage is told the truth of the one before, in evaluation its guess.
         """
-        shape, few = self.encoded(batch), thinned(batch, self.points)
-        moments = [self.posteriors[name](few, seen, shape.whole) for name, seen in read(few).items()]
-        mu, logvar = [m for m, _ in moments], [v for _, v in moments]
-        drawn = [self.drawn(m, v) for m, v in moments]
+        shape = self.encoded(batch)
+        mu, logvar = self.read(batch, shape.whole)
+        drawn = [self.drawn(*moments) for moments in zip(mu, logvar, strict=True)]
         query = self.decoder.ask(shape, batch["points"], batch["normals"])
-        truth = read(batch) if self.training else None
+        truth = evidence(batch) if self.training else None
         return {**self.decoder.staged(torch.cat(drawn, -1), shape.whole, query, truth), "mu": mu, "logvar": logvar}
 
+    def read(
+        self, batch: dict[str, Tensor], whole: Float[Tensor, "batch channels"]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        few = thinned(batch, self.points)
+        moments = [self.posteriors[name](few, seen, whole) for name, seen in evidence(few).items()]
+        return [mu for mu, _ in moments], [logvar for _, logvar in moments]
 
-def read(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+
+def evidence(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """What each stage's posterior reads of a grasp at each point: contact; contact and part; part and direction."""
     one, part = batch["contact"].amax(-1, keepdim=True), one_hot(batch["part"], PARTS).to(batch["contact"].dtype)
     return {

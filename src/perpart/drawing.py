@@ -14,6 +14,9 @@ from perpart.prior import Prior
 
 TOGETHER = 32
 """Draws that go through the prior at once."""
+SURE = 0.02
+"""Variance that a posterior has at least, where it is asked how far a latent is from what it sees: of one that it is
+nearly certain of, a hair would weigh more than all others."""
 
 
 class Decoding(Protocol):
@@ -43,6 +46,12 @@ class Drawing(nn.Module):
         self.points, self.latents = points, latents
         self.shape = PointNet(width, points, radii, norm)
         self.chances = Chances()
+
+    def read(
+        self, batch: dict[str, Tensor], whole: Float[Tensor, "batch channels"]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """The posterior's `mu` and `logvar` of these maps, of each latent."""
+        raise NotImplementedError
 
     def drawn(
         self, mu: Float[Tensor, "batch latents"], logvar: Float[Tensor, "batch latents"]
@@ -96,10 +105,20 @@ class Drawing(nn.Module):
 
     def _maps(self, latent: Tensor, shape: Shape, points: Tensor, normals: Tensor) -> "Maps":
         query = self.decoder.ask(shape, points, normals)
+        place = {"points": points, "normals": normals}
         # One by one: a sample is then the same whatever the number drawn with it, and n of any size fits in memory.
-        maps = [self.decoder(row[None], shape.whole, query, points) for row in latent]
-        contact, part, direction = (torch.cat([m[key] for m in maps]) for key in ("contact", "part", "direction"))
-        return Maps(contact.sigmoid(), part.argmax(dim=-1), direction, *self.chances(contact))
+        rows = [self._map(row[None], shape.whole, query, place) for row in latent]
+        contact, part, direction, doubt = (torch.cat(each) for each in zip(*rows, strict=True))
+        expected, touch = self.chances(contact)
+        return Maps(contact.sigmoid(), part, direction, expected, touch, doubt)
+
+    def _map(self, latent: Tensor, whole: Tensor, query: Tensor, place: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Logits of contact, part and direction of one latent, and the doubt of them."""
+        told = self.decoder(latent, whole, query, place["points"])
+        contact, part, direction = told["contact"], told["part"].argmax(dim=-1), told["direction"]
+        seen = self.read({**place, "contact": contact.sigmoid(), "part": part, "direction": direction}, whole)
+        mu, logvar = (torch.cat(each, dim=-1) for each in seen)
+        return contact, part, direction, ((mu - latent).square() / (logvar.exp() + SURE)).mean(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -108,6 +127,8 @@ class Maps:
 
     `contact` is the map of a grasp, to be looked at and cut at a threshold. How sure the model is of it say `expected`,
     the contact that is to be expected there, and `touch`, the chance of a contact of at least 0.5: both are calibrated.
+    `doubt` is how far the latent of a map is from what the posterior reads in that map, squared and over its variance,
+    the mean over latents: high where a decoder was asked for something that no grasp is like.
     """
 
     contact: Float[Tensor, "n points 16"]
@@ -115,3 +136,4 @@ class Maps:
     direction: Float[Tensor, "n points 3"]
     expected: Float[Tensor, "n points 16"]
     touch: Float[Tensor, "n points 16"]
+    doubt: Float[Tensor, "n"]

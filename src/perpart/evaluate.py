@@ -13,12 +13,12 @@ import tyro
 import unbroken
 from perpart import forms, outs
 from perpart.anatomy import PARTS
+from perpart.choice import TRIES
 from perpart.data import cache, kinds, things
 from perpart.data.dataset import POOL, Contacts
 from perpart.data.source import Source
 from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
-from perpart.redraw import TRIES
 from perpart.scores import intervals, record, table
 from perpart.scores.calibration import BINS
 from perpart.scores.fitted import Grasps
@@ -85,8 +85,7 @@ class Evaluation:
     fits: int | None = None
     """So many hands fitted to draws, real and nearest maps of each object; by default 4 with --full, or else none."""
     tries: int = TRIES
-    """How often a draw is made at most until it is of a grasp, by the rule of the shipped ones; 1 judges the prior
-    alone."""
+    """How many draws each sample is chosen from, as sample_per_part.py does; 1 judges the prior alone."""
     seed: int = 0
     """Decides the draws and the resamplings: the same seed, the same figures."""
     resamplings: int = intervals.DRAWS
@@ -213,11 +212,11 @@ def heading(wish: Evaluation, facts: dict[str, Any]) -> str:
     part = f"{data['grasps']} grasps" if data["grasps"] == data["of"] else (
         f"{data['grasps']} of {data['of']} grasps, evenly chosen,"
     )  # fmt: skip
-    anew = f", anew where they are no grasps, at most {wish.tries} times" if wish.tries > 1 else ""
+    chosen = f", every one the best of {wish.tries}" if wish.tries > 1 else ""
     return (
         f"{wish.checkpoint}: epoch {facts['checkpoint']['epoch']}, digest {facts['checkpoint']['digest'][:12]}\n"
         f"split {data['split']} of {whose(data, 'fingerprint')}: {part} of {data['objects']} "
-        f"objects, {data['points']} points and {form['draws']} draws each{anew}; touch: contact of at least {TOUCH}"
+        f"objects, {data['points']} points and {form['draws']} draws each{chosen}; touch: contact of at least {TOUCH}"
         + (f"\nthe floor: training grasps of {whose(data, 'floor')}" if data["floor"] != data["fingerprint"] else "")
     )
 

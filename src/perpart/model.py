@@ -50,13 +50,19 @@ class ContactCVAE(Drawing):
         the latent is drawn with torch's global generator; in evaluation it is the posterior's mean.
         """
         shape = self.encoded(batch)
-        mu, logvar = self.posterior(thinned(batch, self.points), shape.whole)
+        (mu,), (logvar,) = self.read(batch, shape.whole)
         latent = self.drawn(mu, logvar)
         query = self.decoder.ask(shape, batch["points"], batch["normals"])
         maps = self.decoder(latent, shape.whole, query, batch["points"])
         # The posterior is not bent to what the prior can do: the prior follows.
         flow = {"flow": self.prior.misfit(latent.detach(), shape)} if self.prior else {}
         return {**maps, **flow, "mu": [mu], "logvar": [logvar]}
+
+    def read(
+        self, batch: dict[str, Tensor], whole: Float[Tensor, "batch channels"]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        mu, logvar = self.posterior(thinned(batch, self.points), whole)
+        return [mu], [logvar]
 
 
 class Posterior(nn.Module):

@@ -11,7 +11,7 @@ import torch
 import tyro
 
 import unbroken
-from perpart import clouds, export, forms, outs, redraw
+from perpart import choice, clouds, export, forms, outs
 from perpart.data import things
 from perpart.drawing import Drawing
 from perpart.errors import Mistake, told
@@ -47,9 +47,10 @@ class Sampling:
     """How far draws stray: below 1 they keep to what is most likely, above 1 they try more."""
     between: tuple[int, int] | None = None
     """Draw n steps on the way from one sample of this seed to another, for example 0 3, instead of n samples."""
-    tries: int = redraw.TRIES
-    """How often a sample is drawn at most until it is of a grasp: three parts touch, of two digits, thumb or palm among
-    them. 1 keeps whatever comes first, as suits models of contact that is no grasp."""
+    tries: int = choice.TRIES
+    """How many draws each sample is chosen from: a grasp (three parts touch, of two digits, thumb or palm among them),
+    and the one that the model reads most nearly as it was meant. 1 keeps whatever comes first, as suits models of
+    contact that is no grasp."""
     seed: int = 0
     """Decides the points and the samples: the same seed, the same files."""
     unit: Literal["m", "cm", "mm"] | None = None
@@ -79,7 +80,7 @@ def sample(sampling: Sampling) -> list[Path]:
     for name, cloud in read.items():
         print(cloud.said)
         drawn, found = draw(model, cloud, sampling)
-        print(redraw.said(found), end="")
+        print(choice.said(found), end="")
         title, facts = _title(sampling, name, state), _facts(sampling, name, state, cloud.unit, found)
         written = export.write(folders[name], drawn, cloud.mesh, title, facts)
         print(f"wrote {len(written)} files to {folders[name]}: look at {folders[name] / 'sheet.png'} first")
@@ -138,7 +139,7 @@ def restored(path: str, device: torch.device) -> tuple[Drawing, dict[str, Any]]:
     return forms.restored(state, path).to(device), state
 
 
-def draw(model: Drawing, cloud: clouds.Cloud, sampling: Sampling) -> tuple[export.Drawn, redraw.Redrawn]:
+def draw(model: Drawing, cloud: clouds.Cloud, sampling: Sampling) -> tuple[export.Drawn, choice.Chosen]:
     """Samples on an object as asked for, on surface points that the seed decides."""
     surface = cloud.sample(sampling.points, np.random.default_rng(sampling.seed)).astype(np.float32)
     device = next(model.parameters()).device
@@ -148,7 +149,7 @@ def draw(model: Drawing, cloud: clouds.Cloud, sampling: Sampling) -> tuple[expor
     seen = torch.from_numpy((surface[:, :3] - centre).astype(np.float32)).to(device)
     normals = torch.from_numpy(surface[:, 3:].copy()).to(device)
     noise = _noise(model, sampling, seen[None], normals[None])
-    found = redraw.redrawn(model, sampling.temperature * noise, seen[None], normals[None])
+    found = choice.chosen(model, sampling.temperature * noise, seen[None], normals[None])
     contact, part, direction = (
         each.cpu().numpy() for each in (found.maps.contact, found.maps.part, found.maps.direction)
     )
@@ -157,20 +158,19 @@ def draw(model: Drawing, cloud: clouds.Cloud, sampling: Sampling) -> tuple[expor
 
 def _noise(model: Drawing, sampling: Sampling, points: torch.Tensor, normals: torch.Tensor) -> torch.Tensor:
     """Noise [tries n latents] for n samples, or [1 n latents] for n steps from one of them to another, which are taken
-    as they come; says at which try the two were drawn where they were drawn anew."""
+    as they come; says which of their draws the two are."""
     if sampling.between is None:
-        return redraw.noises(sampling.seed, sampling.tries, sampling.n, model.latents)
-    noise = redraw.noises(sampling.seed, sampling.tries, max(sampling.between) + 1, model.latents)
+        return choice.noises(sampling.seed, sampling.tries, sampling.n, model.latents)
+    noise = choice.noises(sampling.seed, sampling.tries, max(sampling.between) + 1, model.latents)
     ends = noise[:, list(sampling.between)]
-    tries = redraw.redrawn(model, sampling.temperature * ends, points, normals).tries
-    if tries.max() > 1:
-        print("samples {} and {} were drawn at try {} and {}: what came before is no grasp".format(
-            *sampling.between, *tries))  # fmt: skip
+    tries = choice.chosen(model, sampling.temperature * ends, points, normals).tries
+    if sampling.tries > 1:
+        print("samples {} and {}: draws {} and {} of {} each".format(*sampling.between, *tries, sampling.tries))
     start, stop = ends[tries - 1, range(2)]  # as long as noise is: at temperature 0 there is no way to turn
     return arc(start, stop, sampling.n)[None]
 
 
-def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str, found: redraw.Redrawn) -> dict[str, Any]:
+def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str, found: choice.Chosen) -> dict[str, Any]:
     """Where the samples come from. Names without folders: the record is the same wherever the files lie."""
     return {
         "seed": sampling.seed,

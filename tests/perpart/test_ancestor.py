@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from perpart.ancestor import ThreeStages, read
+from perpart.ancestor import ThreeStages, evidence
 from tests.perpart.test_model import batch
 
 
@@ -33,7 +33,7 @@ def test_in_training_the_later_stages_are_told_the_truth_and_in_evaluation_not(m
     latents = torch.zeros(3, 48)
     shape = model.encoded(data)
     query = model.decoder.ask(shape, data["points"], data["normals"])
-    taught = [model.decoder.staged(latents, shape.whole, query, read(each))["direction"] for each in (data, other)]
+    taught = [model.decoder.staged(latents, shape.whole, query, evidence(each))["direction"] for each in (data, other)]
     assert not torch.equal(*taught)
     data_, other_ = (model.eval().decoder(latents, shape.whole, query, data["points"]) for _ in range(2))
     assert torch.equal(data_["direction"], other_["direction"])
@@ -56,3 +56,12 @@ def test_samples_are_the_noises_and_no_one_elses(model):
     assert torch.equal(state, torch.get_rng_state())
     assert draws[0].contact.shape == (4, 300, 16)
     assert not torch.equal(draws[0].contact[0], draws[0].contact[1])
+
+
+def test_doubt_is_over_all_three_latents(model):
+    model.eval()
+    data, latents = batch(1), torch.randn(1, model.latents, generator=torch.Generator().manual_seed(1))
+    maps = model.decode(latents, data["points"], data["normals"])
+    seen = model(data | {"contact": maps.contact, "part": maps.part, "direction": maps.direction})
+    mu, logvar = (torch.cat(seen[key], dim=-1) for key in ("mu", "logvar"))
+    torch.testing.assert_close(maps.doubt, ((mu - latents) ** 2 / (logvar.exp() + 0.02)).mean(-1))

@@ -6,7 +6,6 @@ import torch
 
 from perpart.data.dataset import Contacts
 from perpart.model import ContactCVAE
-from perpart.redraw import grasps
 from perpart.scores.judged import judged
 from perpart.scores.training import Training
 
@@ -58,10 +57,9 @@ def test_another_seed_draws_otherwise(graspset, model):
     np.testing.assert_array_equal(one.rebuilt, other.rebuilt)
 
 
-def test_maps_that_are_no_grasps_are_drawn_anew_and_chances_are_of_first_draws(graspset, model):
+def test_draws_are_chosen_among_several_and_chances_are_of_first_draws(graspset, model):
     data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, KINDS, 4)
-    (once,), (anew,) = (judged(model, data, KINDS, training, draws=4, tries=tries) for tries in (1, 2))
-    assert not grasps(once.drawn).any(), "an untrained model draws none"
-    assert (np.abs(once.drawn - anew.drawn).max((1, 2)) > 0).all()
-    np.testing.assert_array_equal(once.expected, anew.expected)
-    np.testing.assert_array_equal(once.touch, anew.touch)
+    (once,), (best,) = (judged(model, data, KINDS, training, draws=8, tries=tries) for tries in (1, 2))
+    assert 0 < (np.abs(once.drawn - best.drawn).max((1, 2)) > 0).sum() < 8
+    np.testing.assert_array_equal(once.expected, best.expected)
+    np.testing.assert_array_equal(once.touch, best.touch)

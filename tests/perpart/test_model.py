@@ -103,6 +103,19 @@ def test_a_sample_does_not_depend_on_how_many_are_drawn_after_it(model):
     assert torch.equal(few, many[:3])
 
 
+def test_the_doubt_of_a_map_is_how_far_the_posterior_sees_its_latent(model):
+    model.eval()
+    data, latents = batch(1, 300), torch.randn(3, 48, generator=torch.Generator().manual_seed(1))
+    maps = model.decode(latents, data["points"], data["normals"])
+    for i, latent in enumerate(latents):
+        own = {"contact": maps.contact[i : i + 1], "part": maps.part[i : i + 1], "direction": maps.direction[i : i + 1]}
+        seen = model({"points": data["points"], "normals": data["normals"], **own})
+        (mu,), (logvar,) = seen["mu"], seen["logvar"]
+        far = ((mu[0] - latent) ** 2 / (logvar[0].exp() + 0.02)).mean()
+        torch.testing.assert_close(maps.doubt[i], far)
+    assert len(maps.doubt.unique()) == 3
+
+
 def test_dreams_of_many_objects_are_samples_of_each(model):
     model.eval()
     torch.nn.init.normal_(model.prior.leave[1].weight)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
+from perpart.choice import grasps
 from perpart.data.dataset import thinned
-from perpart.redraw import grasps
 from perpart.scores import sets
 from perpart.scores.calibration import BINS, Calibration
 from perpart.scores.distance import apart

@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from perpart.choice import TRIES, chosen, noises
 from perpart.data.dataset import Contacts
 from perpart.drawing import Drawing
 from perpart.metrics import collate, evaluating
-from perpart.redraw import TRIES, noises, redrawn
 from perpart.scores.training import Training
 from perpart.threads import single_threaded
 
@@ -35,7 +35,7 @@ class Judged:
     towards: Float[np.ndarray, "grasps points 3"]  # the rebuilt directions
     mu: Float[np.ndarray, "grasps latents"]  # the posterior's mean
     logvar: Float[np.ndarray, "grasps latents"]  # and the logarithm of its variance
-    drawn: Float[np.ndarray, "draws points 16"]  # samples of the prior, anew where they are no grasps
+    drawn: Float[np.ndarray, "draws points 16"]  # samples, each the best of some draws of the prior
     expected: Float[np.ndarray, "points 16"]  # the contact that they expect, calibrated
     touch: Float[np.ndarray, "points 16"]  # and the chance of touch
     nearest: Float[np.ndarray, "nearest points 16"]  # grasps of the nearest training object, carried over
@@ -89,5 +89,5 @@ def drawn(model: Drawing, cloud: np.ndarray, noise: Tensor) -> tuple[np.ndarray,
         maps = model.draw(noise[0].to(points.device), points, normals)
         # Of draws as they come: for these the chances are calibrated.
         expected, touch = (chance.double().mean(0).cpu().numpy() for chance in (maps.expected, maps.touch))
-        contact = redrawn(model, noise, points, normals, maps).maps.contact
+        contact = chosen(model, noise, points, normals, maps).maps.contact
     return contact.cpu().numpy(), expected, touch

@@ -17,8 +17,8 @@ that touch. degrees: the direction's error where there is contact. ECE, Brier: c
 contact (its mean) and of touch. MMD: distance of a real grasp from its nearest sample. COV: share of the real grasps
 that are some sample's nearest. 1-NN: as real * (50 % for large sets) where nobody can tell samples from real, 100 %
 where anybody can. energy: distance of the distributions, 0 for the same. grasps: maps that are of grasps by the rule of
-the shipped ones; draws that are not are drawn anew, unless --tries is 1. draws - nearest: the difference, object by
-object; clear where its interval holds no 0. training's: the parts' means in training.
+the shipped ones. draws: each the best of --tries. draws - nearest: the difference, object by object; clear where its
+interval holds no 0. training's: the parts' means in training.
 [ ]: 95 %, bootstrap over objects. What each figure means: docs/evaluation.md."""
 
 
