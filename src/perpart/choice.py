@@ -5,7 +5,8 @@ nothing. Two things tell: the rule that the data's own grasps passed, `perpart.g
 doubt, `Maps.doubt`.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -47,32 +48,24 @@ def chosen(
     noise: Float[Tensor, "tries n latents"],
     points: Float[Tensor, "1 points 3"],
     normals: Float[Tensor, "1 points 3"],
-    maps: Maps | None = None,
 ) -> Chosen:
     """A sample for each column of noise on one object: of those rows that give a grasp there the one of least doubt, or
     of all rows where none does.
 
-    Points are in metres with the centre of the object's bounding box in the origin; normals are unit. `maps` are those
-    of the first row, where somebody has drawn them already; they are changed in place.
+    Points are in metres with the centre of the object's bounding box in the origin; normals are unit.
     """
-    maps = maps or model.draw(noise[0].to(points.device), points, normals)
-    found = Chosen(maps, np.ones(noise.shape[1], np.int64), _grasps(maps), len(noise))
-    for turn, more in enumerate(noise[1:], start=2):
-        _compared(found, model.draw(more.to(points.device), points, normals), turn)
-    return found
+    tries, n, _ = noise.shape
+    # Sample after sample, so that no more is kept than the best of each.
+    draws = model.draws(noise.transpose(0, 1).flatten(0, 1).to(points.device), points, normals)
+    turns, maps = zip(*(min(enumerate(islice(draws, tries), start=1), key=_amiss) for _ in range(n)), strict=True)
+    found = Maps.joined(maps)
+    return Chosen(found, np.array(turns), grasps(found.contact.cpu().numpy()), tries)
 
 
-def _compared(found: Chosen, anew: Maps, turn: int) -> None:
-    """Take from another try what is better."""
-    good, doubts = _grasps(anew), [maps.doubt.cpu().numpy() for maps in (anew, found.maps)]
-    better = np.where(good == found.grasps, np.less(*doubts), good)
-    for field in fields(Maps):
-        getattr(found.maps, field.name)[better] = getattr(anew, field.name)[better]
-    found.tries[better], found.grasps[better] = turn, good[better]
-
-
-def _grasps(maps: Maps) -> Bool[np.ndarray, "n"]:
-    return grasps(maps.contact.cpu().numpy())
+def _amiss(tried: tuple[int, Maps]) -> tuple[bool, float]:
+    """What a draw is judged by, lower is better: whether it is no grasp, then its doubt."""
+    _, maps = tried
+    return not grasps(maps.contact.cpu().numpy())[0], maps.doubt.item()
 
 
 def grasps(contact: Float[np.ndarray, "n points 16"]) -> Bool[np.ndarray, "n"]:

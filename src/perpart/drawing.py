@@ -1,6 +1,7 @@
 """Drawing maps from a model: what every form of it can do, once it encodes objects and decodes latents"""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import torch
@@ -59,7 +60,6 @@ class Drawing(nn.Module):
         """A latent of the posterior: drawn with torch's global generator in training, its mean in evaluation."""
         return mu + torch.randn_like(mu) * (0.5 * logvar).exp() if self.training else mu
 
-    @torch.no_grad()
     def draw(
         self,
         noise: Float[Tensor, "n latents"],
@@ -67,12 +67,22 @@ class Drawing(nn.Module):
         normals: Float[Tensor, "1 points 3"],
     ) -> "Maps":
         """The maps that standard normal noise stands for on one object: near noise gives near maps."""
+        return Maps.joined(list(self.draws(noise, points, normals)))
+
+    @torch.no_grad()
+    def draws(
+        self,
+        noise: Float[Tensor, "n latents"],
+        points: Float[Tensor, "1 points 3"],
+        normals: Float[Tensor, "1 points 3"],
+    ) -> Iterator["Maps"]:
+        """What `draw` gives, one map after the other, so that only what is kept takes memory."""
         n = len(noise)
         shape = self.shape(points, normals)
         # Always as many rows at once: a sample is then the same, to the bit, whatever the number drawn with it.
         rows = pad(noise, (0, 0, 0, -n % TOGETHER)).split(TOGETHER)
         latents = torch.cat([self.likely(some[None], shape)[0] for some in rows])[:n]
-        return self._maps(latents, shape, points, normals)
+        yield from self._maps(latents, shape, points, normals)
 
     @torch.no_grad()
     def dream(self, batch: dict[str, Tensor], n: int, generator: torch.Generator) -> Float[Tensor, "n batch points 16"]:
@@ -101,24 +111,23 @@ class Drawing(nn.Module):
         normals: Float[Tensor, "1 points 3"],
     ) -> "Maps":
         """The maps of n latents on one object, which is encoded once."""
-        return self._maps(latent, self.shape(points, normals), points, normals)
+        return Maps.joined(list(self._maps(latent, self.shape(points, normals), points, normals)))
 
-    def _maps(self, latent: Tensor, shape: Shape, points: Tensor, normals: Tensor) -> "Maps":
+    def _maps(self, latents: Tensor, shape: Shape, points: Tensor, normals: Tensor) -> Iterator["Maps"]:
         query = self.decoder.ask(shape, points, normals)
-        place = {"points": points, "normals": normals}
         # One by one: a sample is then the same whatever the number drawn with it, and n of any size fits in memory.
-        rows = [self._map(row[None], shape.whole, query, place) for row in latent]
-        contact, part, direction, doubt = (torch.cat(each) for each in zip(*rows, strict=True))
-        expected, touch = self.chances(contact)
-        return Maps(contact.sigmoid(), part, direction, expected, touch, doubt)
+        for latent in latents.split(1):
+            told = self.decoder(latent, shape.whole, query, points)
+            contact, part, direction = told["contact"].sigmoid(), told["part"].argmax(dim=-1), told["direction"]
+            expected, touch = self.chances(told["contact"])
+            grasp = {"points": points, "normals": normals, "contact": contact, "part": part, "direction": direction}
+            yield Maps(contact, part, direction, expected, touch, doubt(latent, *self.read(grasp, shape.whole)))
 
-    def _map(self, latent: Tensor, whole: Tensor, query: Tensor, place: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """Logits of contact, part and direction of one latent, and the doubt of them."""
-        told = self.decoder(latent, whole, query, place["points"])
-        contact, part, direction = told["contact"], told["part"].argmax(dim=-1), told["direction"]
-        seen = self.read({**place, "contact": contact.sigmoid(), "part": part, "direction": direction}, whole)
-        mu, logvar = (torch.cat(each, dim=-1) for each in seen)
-        return contact, part, direction, ((mu - latent).square() / (logvar.exp() + SURE)).mean(dim=-1)
+
+def doubt(latent: Float[Tensor, "n latents"], mu: list[Tensor], logvar: list[Tensor]) -> Float[Tensor, "n"]:
+    """How far a latent is from what is read in its maps: squared, over the variance, the mean over latents."""
+    away = torch.cat(mu, dim=-1) - latent
+    return (away.square() / (torch.cat(logvar, dim=-1).exp() + SURE)).mean(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -127,8 +136,7 @@ class Maps:
 
     `contact` is the map of a grasp, to be looked at and cut at a threshold. How sure the model is of it say `expected`,
     the contact that is to be expected there, and `touch`, the chance of a contact of at least 0.5: both are calibrated.
-    `doubt` is how far the latent of a map is from what the posterior reads in that map, squared and over its variance,
-    the mean over latents: high where a decoder was asked for something that no grasp is like.
+    `doubt` is high where the posterior reads another latent in a map than it was made of: no grasp is like it.
     """
 
     contact: Float[Tensor, "n points 16"]
@@ -137,3 +145,8 @@ class Maps:
     expected: Float[Tensor, "n points 16"]
     touch: Float[Tensor, "n points 16"]
     doubt: Float[Tensor, "n"]
+
+    @classmethod
+    def joined(cls, some: Sequence["Maps"]) -> "Maps":
+        """Many as one."""
+        return cls(*(torch.cat([getattr(maps, field.name) for maps in some]) for field in fields(cls)))

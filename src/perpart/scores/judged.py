@@ -89,5 +89,5 @@ def drawn(model: Drawing, cloud: np.ndarray, noise: Tensor) -> tuple[np.ndarray,
         maps = model.draw(noise[0].to(points.device), points, normals)
         # Of draws as they come: for these the chances are calibrated.
         expected, touch = (chance.double().mean(0).cpu().numpy() for chance in (maps.expected, maps.touch))
-        contact = chosen(model, noise, points, normals, maps).maps.contact
+        contact = chosen(model, noise, points, normals).maps.contact
     return contact.cpu().numpy(), expected, touch
