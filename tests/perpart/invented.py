@@ -24,7 +24,7 @@ def invented(thing: int = 0, grasps: int = 6, points: int = 40) -> Judged:
     real = maps(grasps)
     upward = np.tile(np.float32([0, 0, 1]), (grasps, points, 1))
     return Judged(
-        thing, np.zeros((points, 6), np.float32), real, real.argmax(-1), upward,
+        thing, np.arange(grasps), np.zeros((points, 6), np.float32), real, real.argmax(-1), upward,
         rebuilt=real.copy(), towards=upward.copy(), mu=rng.normal(size=(grasps, 3)), logvar=np.zeros((grasps, 3)),
         drawn=maps(8), expected=maps(8).mean(0), touch=(maps(8) >= 0.5).mean(0), nearest=maps(8), kin=maps(0),
     )  # fmt: skip

@@ -28,6 +28,8 @@ def test_all_maps_of_an_object_are_on_its_points(graspset, model):
     assert one.nearest.shape == (4, 64, 16)
     assert one.kin.shape == (0, 64, 16)
     np.testing.assert_array_equal(one.real[2], data[2]["contact"].numpy())
+    labels, _, _ = graspset.label(one.grasps, one.cloud[None], np.zeros(5, int))
+    np.testing.assert_array_equal(one.real, labels.astype(np.float32) / 255)
     assert model.training
 
 

@@ -19,7 +19,6 @@ from perpart.hands import Hands
 from perpart.scores.clusters import features, spread
 from perpart.scores.intervals import interval, means
 from perpart.scores.judged import Judged
-from perpart.scores.levels import STEPS
 from perpart.scores.tallies import ALL, MODEL, NEAREST, REBUILT, Figure
 
 TABLE = "grasps"
@@ -30,7 +29,7 @@ NAN = float("nan")
 
 class Grasps:
     """Fits at most `most` hands an object to the draws, to the nearest training object's maps, to rebuilt and to real
-    maps (the ceiling), and judges these and the real hands."""
+    maps of the same grasps (the ceiling), and judges these and the real hands of them."""
 
     def __init__(self, objects: int, source: Source, most: int, seed: int):
         self.objects, self.source, self.most, self.seed = objects, source, most, seed
@@ -40,10 +39,7 @@ class Grasps:
     def add(self, judged: Judged, row: int) -> None:
         """Fit and judge on one object."""
         place = Place(of(self.source.objects[judged.thing]))
-        grasps = thinned(np.flatnonzero(self.source.object_of == judged.thing), self.most)
-        labels, _, _ = self.source.label(grasps, judged.cloud[None], np.zeros(len(grasps), np.int64))
-        real = labels.astype(np.float32) / STEPS
-        rebuilt = thinned(judged.rebuilt, self.most)
+        grasps, real, rebuilt = (thinned(of_all, self.most) for of_all in (judged.grasps, judged.real, judged.rebuilt))
         asked = {MODEL: judged.drawn[: self.most], NEAREST: judged.nearest[: self.most], REBUILT: rebuilt, REAL: real}
         for name, contact in asked.items():
             maps = Maps(judged.cloud, contact)

@@ -27,6 +27,7 @@ class Judged:
     """The maps on one object, contact in [0, 1] (float32), all on the same points."""
 
     thing: int  # which object of the source
+    grasps: Int[np.ndarray, "grasps"]  # which grasps of the source
     cloud: Float[np.ndarray, "points 6"]
     real: Float[np.ndarray, "grasps points 16"]
     part: Int[np.ndarray, "grasps points"]
@@ -55,15 +56,16 @@ def judged(
     """One object after the other of a data set that does not augment, in their order; computed where the model is.
     `categories` says of every object of its source what it is."""
     for thing in np.unique(dataset.object_of):
-        items = [dataset[int(i)] for i in np.flatnonzero(dataset.object_of == thing)]
+        rows = np.flatnonzero(dataset.object_of == thing)
+        items = [dataset[int(row)] for row in rows]
         cloud = torch.cat([items[0]["points"], items[0]["normals"]], dim=-1).numpy()
         real = {key: torch.stack([item[key] for item in items]).numpy() for key in ("contact", "part", "direction")}
         rebuilt, towards, mu, logvar = reconstructed(model, items)
         # Seeded by object: its draws stay the same whichever others are judged beside it.
         noise = noises(seed * 1_000_003 + int(thing), tries, draws, model.latents)
         yield Judged(
-            int(thing), cloud, real["contact"], real["part"], real["direction"], rebuilt, towards, mu, logvar,
-            *drawn(model, cloud, noise),
+            int(thing), dataset.grasps[rows], cloud, real["contact"], real["part"], real["direction"],
+            rebuilt, towards, mu, logvar, *drawn(model, cloud, noise),
             nearest=training.carried(training.of(training.nearest(cloud)[0]), cloud),
             kin=training.carried(training.kin(categories[int(thing)]), cloud),
         )  # fmt: skip
