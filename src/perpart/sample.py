@@ -179,6 +179,7 @@ def _facts(sampling: Sampling, name: str, state: dict[str, Any], unit: str, foun
         "tries": sampling.tries,
         "drawn_at_try": found.tries.tolist(),
         "is_grasp": found.grasps.tolist(),
+        "doubt": [round(value, 4) for value in found.maps.doubt.tolist()],
         "object": Path(name).name,
         "object_unit": unit,
         "checkpoint": Path(sampling.checkpoint).name,

@@ -201,6 +201,7 @@ def test_samples_are_chosen_and_all_is_told(folder, capsys):
     assert (best["tries"], once["tries"], once["drawn_at_try"]) == (2, 1, [1] * 8)
     other = np.array(best["drawn_at_try"]) > 1
     assert 0 < other.sum() < 8
+    assert (np.array(best["doubt"]) < once["doubt"]).tolist() == other.tolist()
     maps, first = (np.load(folder / name / "contact_maps.npy") for name in ("best", "once"))
     assert (np.abs(maps - first).max((1, 2)) > 0).tolist() == other.tolist()
 
