@@ -18,7 +18,7 @@ from perpart.grasps.filters import enough
 from perpart.scores.levels import TOUCH
 
 TRIES = 8
-"""How many draws a sample is chosen from. More of them make better grips, and samples that are more alike."""
+"""How many draws a sample is chosen from. More of them are nearer to real grasps, and a little more alike."""
 RULE = "at least three touching parts of two digits, thumb or palm among them"
 STEP = 0x9E3779B97F4A7C15
 """2^64 over the golden ratio: between the seeds of tries, so that neighbouring seeds share no try. The generator keeps
