@@ -37,7 +37,7 @@ class Judged:
     mu: Float[np.ndarray, "grasps latents"]  # the posterior's mean
     logvar: Float[np.ndarray, "grasps latents"]  # and the logarithm of its variance
     drawn: Float[np.ndarray, "draws points 16"]  # samples, each the best of some draws of the prior
-    expected: Float[np.ndarray, "points 16"]  # the contact that they expect, calibrated
+    expected: Float[np.ndarray, "points 16"]  # the contact that first draws expect, calibrated
     touch: Float[np.ndarray, "points 16"]  # and the chance of touch
     nearest: Float[np.ndarray, "nearest points 16"]  # grasps of the nearest training object, carried over
     kin: Float[np.ndarray, "kin points 16"]  # training grasps of the same category, carried over; may be none
