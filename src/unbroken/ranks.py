@@ -140,6 +140,12 @@ class World:
             if tensor.numel() * tensor.element_size() >= TOGETHER:
                 dist.broadcast(tensor.data, of)
 
+    def rest(self) -> None:
+        """Before a fork: let the group's threads come to rest. They enter python to let go of what they sent last, and
+        under python 3.11 a child that is forked at that moment waits forever for a lock that they held (gh-112275)."""
+        if self.size > 1:
+            time.sleep(LETTING_GO)
+
     @cached_property
     def mesh(self) -> Any:
         """All processes in a row, as torch's sharding wants them."""

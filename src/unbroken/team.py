@@ -94,7 +94,13 @@ class Team:
 
     def stream(self, position: Position, epochs: int) -> Generator[Any]:
         """This process's shares of all batches from a position on."""
-        return self._feed.stream(self._seed, position, epochs, self._shares)
+        stream = self._feed.stream(self._seed, position, epochs, self._shares)
+        return self._rested(stream) if self._feed.workers else stream
+
+    def _rested(self, stream: Generator[Any]) -> Generator[Any]:
+        """The same; its first batch forks the data workers."""
+        self.world.rest()
+        yield from stream
 
     def fetch(self, stream: Iterator[Any], position: Position, means: Means) -> Any:
         """This process's share of the batch at a position, its randomness sown; a list of pieces with virtual ranks."""

@@ -3,11 +3,14 @@
 What it prints comes back through a pipe, so that a child may run out of disk without running out of words.
 """
 
+import faulthandler
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import set_start_method
 from multiprocessing.connection import Connection
@@ -61,8 +64,19 @@ class Child:
         assert self.process.exitcode is not None
         return Ended(self.process.exitcode, self.out)
 
+    def standing(self) -> str:
+        """All that it has printed, and where its threads stand now."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGUSR2)
+        while self._pipe.poll(1.0) and self._take():
+            pass
+        return self.out
+
     def _read(self, seconds: float = 60.0) -> bool:
-        assert self._pipe.poll(max(seconds, 0.0)), f"no end and no word in time:\n{self.out}"
+        assert self._pipe.poll(max(seconds, 0.0)), f"no end and no word in time:\n{self.standing()}"
+        return self._take()
+
+    def _take(self) -> bool:
         piece = os.read(self._pipe.fileno(), 1 << 16)
         self.out += piece.decode()
         return bool(piece)
@@ -86,5 +100,6 @@ def _work(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, 
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     pipe.close()
+    faulthandler.register(signal.SIGUSR2)
     set_start_method("fork", force=True)  # for data workers, as where a command is typed; the server is ours alone
     function(*arguments)

@@ -1,15 +1,18 @@
 """The processes of a run, and what they share"""
 
+import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
 
 import unbroken
 from tests.unbroken import tiny, worlds
+from unbroken import ranks
 from unbroken.errors import Misuse
 from unbroken.ranks import World
 from unbroken.team import Team
@@ -65,6 +68,36 @@ def seeing(folder: str, workers: int) -> None:
 def _seen(outs: list[str]) -> list[tuple[str, ...]]:
     """The samples of all processes, step by step, each with its random numbers."""
     return sorted(match.groups() for out in outs for match in re.finditer(r"seen (\d+) (.*)", out))
+
+
+def test_workers_are_forked_once_the_threads_of_the_group_have_come_to_rest(tmp_path: Path) -> None:
+    """One that enters python at that moment can leave a worker, and with it the run, waiting forever."""
+    for out in worlds.good(2, forking, str(tmp_path)):
+        assert re.findall(r"rested (.*)", out) == ["True"]
+
+
+def forking(folder: str) -> None:
+    spoken = [0.0]
+
+    def noting(word: Any) -> Any:
+        def speak(*told: Any, **options: Any) -> Any:
+            answer = word(*told, **options)
+            spoken.append(time.monotonic())
+            return answer
+
+        return speak
+
+    def fork() -> None:
+        print(f"rested {time.monotonic() - spoken[-1] >= ranks.LETTING_GO}")
+
+    for name in ("all_gather_object", "all_reduce", "broadcast", "broadcast_object_list"):
+        setattr(distributed, name, noting(getattr(distributed, name)))
+    os.register_at_fork(before=fork)
+    with unbroken.Run(folder, tiny.feed(workers=1), epochs=1) as run:
+        run.keep(model=run.parallel(nn.Linear(1, 1)))
+        for epoch in run:
+            assert len(list(epoch)) == 5
+    assert len(spoken) > 5
 
 
 def test_gradients_that_differ_between_processes_are_refused_where_a_state_is_taken(tmp_path: Path) -> None:

@@ -16,7 +16,11 @@ def run(size: int, function: Callable[..., Any], *arguments: Any) -> list[Ended]
     port = free_port()
     with ExitStack() as stack:
         children = [stack.enter_context(Child(_member, rank, size, port, function, arguments)) for rank in range(size)]
-        return [child.wait() for child in children]
+        try:
+            return [child.wait() for child in children]
+        except AssertionError as error:  # whom the one that was late waits for is among the others
+            words = [f"process {rank}:\n{child.standing()}" for rank, child in enumerate(children)]
+            raise AssertionError("\n".join(words)) from error
 
 
 def good(size: int, function: Callable[..., Any], *arguments: Any) -> list[str]:
