@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import sitting
 from benchmarks.draw import Batch, contacts, drawn, trained
 from perpart import losses, memory
+from perpart.average import Average
 from perpart.data import cache
 from perpart.model import ContactCVAE, thinned
 from perpart.pointnet import Shape
@@ -60,12 +61,14 @@ class Case:
         torch.default_generator.manual_seed(0)
         self.model = ContactCVAE(width, points).to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), 1e-4, fused=True)
+        self.average = Average(self.model)
         with FlopCounterMode(display=False) as counter:
             self.step()
         self.work = counter.get_total_flops()
 
     def step(self) -> None:
         trained(self.model, self.optimizer, self.batch)
+        self.average.update_parameters(self.model)
 
     def seconds(self) -> float:
         return clocked(self.step, self.device)
@@ -200,6 +203,7 @@ def pieces(case: Case) -> dict[str, Callable[[], object]]:
         "prior": lambda: model.prior.misfit(latent, seen()).backward(),
         "losses": lossy,
         "optimizer": case.optimizer.step,
+        "mean of weights": partial(case.average.update_parameters, model),
     }
 
 
