@@ -141,10 +141,11 @@ class World:
                 dist.broadcast(tensor.data, of)
 
     def rest(self) -> None:
-        """Before a fork: let the group's threads come to rest. They enter python to let go of what they sent last, and
-        under python 3.11 a child that is forked at that moment waits forever for a lock that they held (gh-112275)."""
-        if self.size > 1:
-            time.sleep(LETTING_GO)
+        """Before an end or a fork: let the group's threads come to rest. They want python's lock to let go of what they
+        sent last. An interpreter that ends gives them none, and they would take the process, which was done, down with
+        them; a child that is forked meanwhile waits forever, under python 3.11, for another lock that they held
+        (gh-112275)."""
+        time.sleep(LETTING_GO)
 
     @cached_property
     def mesh(self) -> Any:
@@ -200,12 +201,11 @@ def joined(patience: float) -> Generator[World]:
         return
     if not given:
         _join(patience)
+    world = World(dist.get_rank(), dist.get_world_size(), patience)
     try:
-        yield World(dist.get_rank(), dist.get_world_size(), patience)
+        yield world
     finally:
-        # The group's threads want python's lock to let go of what they sent last. An interpreter that ends gives them
-        # none, and they would take the process, which was done, down with them.
-        time.sleep(LETTING_GO)
+        world.rest()
         if not given:
             dist.destroy_process_group()
 

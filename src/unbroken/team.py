@@ -95,7 +95,7 @@ class Team:
     def stream(self, position: Position, epochs: int) -> Generator[Any]:
         """This process's shares of all batches from a position on."""
         stream = self._feed.stream(self._seed, position, epochs, self._shares)
-        return self._rested(stream) if self._feed.workers else stream
+        return self._rested(stream) if self._feed.workers and self.world.size > 1 else stream
 
     def _rested(self, stream: Generator[Any]) -> Generator[Any]:
         """The same; its first batch forks the data workers."""

@@ -68,7 +68,8 @@ class Child:
         """All that it has printed, and where its threads stand now."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGUSR2)
-        while self._pipe.poll(1.0) and self._take():
+        end = time.monotonic() + 1.0  # one that never falls silent is late, too
+        while self._pipe.poll(max(end - time.monotonic(), 0.0)) and self._take() and time.monotonic() < end:
             pass
         return self.out
 

@@ -16,11 +16,14 @@ def run(size: int, function: Callable[..., Any], *arguments: Any) -> list[Ended]
     port = free_port()
     with ExitStack() as stack:
         children = [stack.enter_context(Child(_member, rank, size, port, function, arguments)) for rank in range(size)]
-        try:
-            return [child.wait() for child in children]
-        except AssertionError as error:  # whom the one that was late waits for is among the others
-            words = [f"process {rank}:\n{child.standing()}" for rank, child in enumerate(children)]
-            raise AssertionError("\n".join(words)) from error
+        ended = list[Ended]()
+        for late in children:
+            try:
+                ended.append(late.wait())
+            except AssertionError as error:  # whom it waits for is among the others
+                others = "\n".join(child.standing() for child in children if child is not late)
+                raise AssertionError(f"process {len(ended)}: {error}\nthe others:\n{others}") from None
+        return ended
 
 
 def good(size: int, function: Callable[..., Any], *arguments: Any) -> list[str]:
