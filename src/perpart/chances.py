@@ -1,4 +1,6 @@
-"""How sure the model is: from logits of contact to calibrated chances, part by part"""
+"""What the model's logits of contact stand for: calibrated chances, part by part, and maps as sharp as real ones"""
+
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -6,19 +8,23 @@ from torch import Tensor, nn
 
 from perpart.anatomy import PARTS
 from perpart.scores.platt import Platt
+from perpart.scores.sharpness import sharpness
 
 
 class Chances(nn.Module):
-    """From logits of contact to chances, per part. Not learned by gradient but fitted on validation objects: of those
-    it was trained on, a model is too sure."""
+    """From logits of contact to chances, per part, and to maps. Not learned by gradient but fitted on validation
+    objects: of those it was trained on, a model is too sure."""
 
     scale: Tensor
     shift: Tensor
+    sharpness: Tensor
 
     def __init__(self):
         super().__init__()
         self.register_buffer("scale", torch.ones(2, len(PARTS)))
         self.register_buffer("shift", torch.zeros(2, len(PARTS)))
+        self.register_buffer("sharpness", torch.ones(()))
+        self.register_load_state_dict_pre_hook(older)
 
     def forward(
         self, logits: Float[Tensor, "*shape 16"]
@@ -28,8 +34,18 @@ class Chances(nn.Module):
         )
         return expected, touch
 
-    def fit(self, *events: Platt) -> None:
+    def sharp(self, logits: Float[Tensor, "*shape 16"]) -> Float[Tensor, "*shape 16"]:
+        """Maps as sharp as real ones; a part touches at 0.5 where it does in `logits`."""
+        return (self.sharpness * logits).sigmoid()
+
+    def fit(self, expected: Platt, touch: Platt) -> None:
         """Take what was counted of the contact to expect, and of touch."""
-        for row, event in enumerate(events):
+        for row, event in enumerate((expected, touch)):
             for store, values in zip((self.scale, self.shift), event.fitted(), strict=True):
                 store[row] = torch.from_numpy(values)
+        self.sharpness.fill_(sharpness(expected))
+
+
+def older(_: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+    """A state of a time before there was a sharpness has none: its maps stay as they were."""
+    state.setdefault(prefix + "sharpness", torch.ones(()))

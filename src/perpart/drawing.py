@@ -86,7 +86,8 @@ class Drawing(nn.Module):
 
     @torch.no_grad()
     def dream(self, batch: dict[str, Tensor], n: int, generator: torch.Generator) -> Float[Tensor, "n batch points 16"]:
-        """Contact maps of n draws for each object of a batch, computed together: for a look at many objects."""
+        """Contact maps of n draws for each object of a batch, computed together: for a look at many objects. They are
+        as soft as the decoder leaves them."""
         shape = self.encoded(batch)
         query = self.decoder.ask(shape, batch["points"], batch["normals"])
         noise = torch.randn(n, len(shape.whole), self.latents, generator=generator).to(query.device)
@@ -118,7 +119,7 @@ class Drawing(nn.Module):
         # One by one: a sample is then the same whatever the number drawn with it, and n of any size fits in memory.
         for latent in latents.split(1):
             told = self.decoder(latent, shape.whole, query, points)
-            contact, part, direction = told["contact"].sigmoid(), told["part"].argmax(dim=-1), told["direction"]
+            contact, part, direction = self.chances.sharp(told["contact"]), told["part"].argmax(-1), told["direction"]
             expected, touch = self.chances(told["contact"])
             grasp = {"points": points, "normals": normals, "contact": contact, "part": part, "direction": direction}
             yield Maps(contact, part, direction, expected, touch, doubt(latent, *self.read(grasp, shape.whole)))
@@ -134,9 +135,10 @@ def doubt(latent: Float[Tensor, "n latents"], mu: list[Tensor], logvar: list[Ten
 class Maps:
     """Contact in [0, 1], the part that is nearest, and the unit direction from its joint in its axes.
 
-    `contact` is the map of a grasp, to be looked at and cut at a threshold. How sure the model is of it say `expected`,
-    the contact that is to be expected there, and `touch`, the chance of a contact of at least 0.5: both are calibrated.
-    `doubt` is high where the posterior reads another latent in a map than it was made of: no grasp is like it.
+    `contact` is the map of a grasp, as sharp as real ones, to be looked at and cut at a threshold. How sure the model
+    is of it say `expected`, the contact that is to be expected there, and `touch`, the chance of a contact of at least
+    0.5: both are calibrated. `doubt` is high where the posterior reads another latent in a map than it was made of: no
+    grasp is like it.
     """
 
     contact: Float[Tensor, "n points 16"]

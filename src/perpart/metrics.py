@@ -41,7 +41,8 @@ def evaluate(
     `score`: the higher, the better the model.
 
     The same bits each time: it draws from a generator of its own, and leaves the model in the mode it was in. With
-    `calibrate` the model's chances are fitted to what it rebuilt.
+    `calibrate` the model's chances, and how sharp its maps are, are fitted to what it rebuilt. The figures are of maps
+    before that: they depend on the weights alone.
     """
     tally, rebuilt, mu, known = {}, Overlap.empty(), [], False
     expected, touch = Platt(), Platt()

@@ -22,3 +22,29 @@ def test_chances_are_fitted_per_part_and_kept_with_the_weights():
     again = Chances()
     again.load_state_dict(chances.state_dict())
     assert torch.equal(again.scale, chances.scale)
+
+
+def fitted() -> Chances:
+    """Fitted to real maps that are 1.5 times as sharp."""
+    seen, logits, chances = Platt(), np.random.default_rng(0).normal(-3, 2, (5000, 16)), Chances()
+    seen.add(logits, 1 / (1 + np.exp(-1.5 * logits)))
+    chances.fit(seen, Platt())
+    return chances
+
+
+def test_maps_are_as_sharp_as_real_ones_and_touch_where_they_did():
+    chances, logits = fitted(), torch.randn(1000, 16)
+    assert torch.equal(Chances().sharp(logits), logits.sigmoid())
+    torch.testing.assert_close(chances.sharp(logits), (1.5 * logits).sigmoid(), atol=0.01, rtol=0)
+    assert torch.equal(chances.sharp(logits) >= 0.5, logits >= 0)
+
+
+def test_sharpness_is_kept_with_the_weights_and_states_of_a_time_before_it_have_none():
+    state, again = fitted().state_dict(), Chances()
+    again.load_state_dict(state)
+    assert again.sharpness == state["sharpness"] != 1
+    older = {name: value for name, value in state.items() if name != "sharpness"}
+    again = Chances()
+    again.load_state_dict(older)
+    assert again.sharpness == 1
+    assert "sharpness" not in older

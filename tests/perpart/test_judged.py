@@ -59,6 +59,21 @@ def test_another_seed_draws_otherwise(graspset, model):
     np.testing.assert_array_equal(one.rebuilt, other.rebuilt)
 
 
+def test_rebuilt_maps_are_as_sharp_as_drawn_ones(graspset):
+    torch.default_generator.manual_seed(0)
+    data, training, model = (
+        Contacts(graspset, "valid", 64, augment=False),
+        Training(graspset, KINDS, 4),
+        ContactCVAE(8, 64, 6),
+    )
+    (soft,) = judged(model, data, KINDS, training, draws=2)
+    model.chances.sharpness.fill_(2.0)
+    (sharp,) = judged(model, data, KINDS, training, draws=2)
+    odds = (soft.rebuilt / (1 - soft.rebuilt)) ** 2
+    np.testing.assert_allclose(sharp.rebuilt, odds / (1 + odds), atol=1e-6)
+    np.testing.assert_array_equal(sharp.expected, soft.expected)
+
+
 def test_draws_are_chosen_among_several_and_chances_are_of_first_draws(graspset, model):
     data, training = Contacts(graspset, "valid", 64, augment=False), Training(graspset, KINDS, 4)
     (once,), (best,) = (judged(model, data, KINDS, training, draws=8, tries=tries) for tries in (1, 2))

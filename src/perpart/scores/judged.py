@@ -80,7 +80,7 @@ def reconstructed(model: Drawing, items: list[dict[str, Tensor]]) -> list[np.nda
         for start in range(0, len(items), BATCH):
             outputs = model(collate(items[start : start + BATCH], device))
             latent = (torch.cat(outputs[key], dim=-1) for key in ("mu", "logvar"))
-            parts.append([outputs["contact"].sigmoid(), outputs["direction"], *latent])
+            parts.append([model.chances.sharp(outputs["contact"]), outputs["direction"], *latent])
     return [torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)]
 
 

@@ -24,13 +24,16 @@ class Platt:
 
     def __init__(self):
         self.count, self.outcome = np.zeros((PARTS, BINS)), np.zeros((PARTS, BINS))
+        self.squares = 0.0  # of the outcomes
 
     def add(self, logits: Float[NDArray, "*shape 16"], outcome: Float[NDArray, "*shape 16"]) -> None:
         """Count some logits and what came of them, in [0, 1]."""
         bins = ((logits.reshape(-1, PARTS).astype(np.float64) + REACH) / WIDTH).astype(np.int64).clip(0, BINS - 1)
         cell = (bins + BINS * np.arange(PARTS)).ravel()
         self.count += np.bincount(cell, minlength=PARTS * BINS).reshape(PARTS, BINS)
-        self.outcome += np.bincount(cell, outcome.astype(np.float64).ravel(), PARTS * BINS).reshape(PARTS, BINS)
+        values = outcome.astype(np.float64).ravel()
+        self.outcome += np.bincount(cell, values, PARTS * BINS).reshape(PARTS, BINS)
+        self.squares += float((values**2).sum())
 
     def fitted(self) -> tuple[Float[NDArray, "16"], Float[NDArray, "16"]]:
         """Scale and shift of each part: sigmoid(scale * logit + shift) is the likeliest forecast of that form.
