@@ -17,14 +17,14 @@ class Chances(nn.Module):
 
     scale: Tensor
     shift: Tensor
-    sharpness: Tensor
+    sharpness: Tensor | None  # none until it is fitted
 
     def __init__(self):
         super().__init__()
         self.register_buffer("scale", torch.ones(2, len(PARTS)))
         self.register_buffer("shift", torch.zeros(2, len(PARTS)))
-        self.register_buffer("sharpness", torch.ones(()))
-        self.register_load_state_dict_pre_hook(older)
+        self.register_buffer("sharpness", None)
+        self.register_load_state_dict_pre_hook(room)
 
     def forward(
         self, logits: Float[Tensor, "*shape 16"]
@@ -36,16 +36,17 @@ class Chances(nn.Module):
 
     def sharp(self, logits: Float[Tensor, "*shape 16"]) -> Float[Tensor, "*shape 16"]:
         """Maps as sharp as real ones; a part touches at 0.5 where it does in `logits`."""
-        return (self.sharpness * logits).sigmoid()
+        return (logits if self.sharpness is None else self.sharpness * logits).sigmoid()
 
     def fit(self, expected: Platt, touch: Platt) -> None:
         """Take what was counted of the contact to expect, and of touch."""
         for row, event in enumerate((expected, touch)):
             for store, values in zip((self.scale, self.shift), event.fitted(), strict=True):
                 store[row] = torch.from_numpy(values)
-        self.sharpness.fill_(sharpness(expected))
+        self.sharpness = self.scale.new_tensor(sharpness(expected))
 
 
-def older(_: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
-    """A state of a time before there was a sharpness has none: its maps stay as they were."""
-    state.setdefault(prefix + "sharpness", torch.ones(()))
+def room(module: Chances, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """A place for the sharpness where a state has one. Runs of a time before it have none, and go on without."""
+    kept = state.get(prefix + "sharpness")
+    module.sharpness = None if kept is None else torch.empty_like(kept, device=module.scale.device)

@@ -67,7 +67,7 @@ def test_rebuilt_maps_are_as_sharp_as_drawn_ones(graspset):
         ContactCVAE(8, 64, 6),
     )
     (soft,) = judged(model, data, KINDS, training, draws=2)
-    model.chances.sharpness.fill_(2.0)
+    model.chances.sharpness = torch.tensor(2.0)
     (sharp,) = judged(model, data, KINDS, training, draws=2)
     odds = (soft.rebuilt / (1 - soft.rebuilt)) ** 2
     np.testing.assert_allclose(sharp.rebuilt, odds / (1 + odds), atol=1e-6)

@@ -120,7 +120,7 @@ def test_maps_are_sharpened_and_doubted_as_they_are_shown(model):
     model.eval()
     data, latents = batch(1), torch.randn(2, 48, generator=torch.Generator().manual_seed(1))
     soft = model.decode(latents, data["points"], data["normals"])
-    model.chances.sharpness.fill_(1.5)
+    model.chances.sharpness = torch.tensor(1.5)
     sharp = model.decode(latents, data["points"], data["normals"])
     torch.testing.assert_close(sharp.contact, (1.5 * soft.contact.logit()).sigmoid())
     assert (sharp.doubt != soft.doubt).all()
