@@ -19,4 +19,5 @@ def test_a_preset_that_is_killed_leaves_the_undisturbed_bits(name: str, tmp_path
     state = load(str(tmp_path / "undisturbed" / "best.pt"))
     assert state["settings"]["width"] == PRESETS[name].get("width", 32)
     assert weights(state)["chances.scale"].ne(1).any(), "the calibration was never fitted"
+    assert "chances.sharpness" in weights(state), "how sharp maps are was never fitted"
     assert weights(state)["shape.lift.0.weight"].ne(state["state_dict"]["shape.lift.0.weight"]).any()
