@@ -118,7 +118,7 @@ def evaluate(wish: Evaluation) -> list[Figure]:
         source, wish.split, points, augment=False, most=form.grasps, radii=model.shape.radii, folders=folders
     )
     floor = source if wish.train_data is None else kinds.load(wish.train_data)
-    facts = {**known(wish, form, state), **seen(source, floor, data, wish.split, state)}
+    facts = {**known(wish, form, state, model), **seen(source, floor, data, wish.split, state)}
     print(heading(wish, facts), end="\n\n", flush=True)
     training = Training(floor, categories(floor), form.draws // 2)
     figures = figured(wish, model, source, data, training, draws=form.draws, fits=form.fits)
@@ -169,17 +169,23 @@ def formed(wish: Evaluation) -> Form:
     return form
 
 
-def known(wish: Evaluation, form: Form, state: dict[str, Any]) -> dict[str, Any]:
+def known(wish: Evaluation, form: Form, state: dict[str, Any], model: Drawing) -> dict[str, Any]:
     """What was evaluated, how, and with what: enough to do it again."""
     here = unbroken.environment()
     given = {f.name: getattr(wish, f.name) for f in fields(wish) if f.name != "out"}
     if wish.checkpoint == MODEL:  # whose place is another one on every machine
         del given["checkpoint"]
+    sharpness = model.chances.sharpness
     flags = [f"--{k}" if v is True else f"--{k}={v}" for k, v in given.items() if v is not None and v is not False]
     return {
         "what": "figures of a per-part contact model; docs/evaluation.md says what each means",
         "command": shlex.join(["python", "evaluate_per_part.py", *flags]),
-        "checkpoint": {"digest": state["digest"], "epoch": state["epoch"], "name": Path(wish.checkpoint).name},
+        "checkpoint": {
+            "digest": state["digest"],
+            "epoch": state["epoch"],
+            "name": Path(wish.checkpoint).name,
+            "sharpness": 1.0 if sharpness is None else round(sharpness.item(), 4),
+        },
         "form": {"draws": form.draws, "tries": wish.tries, "fits": form.fits, "seed": wish.seed},
         "constants": {
             "touch": TOUCH, "thresholds": list(THRESHOLDS), "steps": STEPS, "bins": BINS, "halvings": HALVINGS,
@@ -214,7 +220,8 @@ def heading(wish: Evaluation, facts: dict[str, Any]) -> str:
     )  # fmt: skip
     chosen = f", every one the best of {wish.tries}" if wish.tries > 1 else ""
     return (
-        f"{wish.checkpoint}: epoch {facts['checkpoint']['epoch']}, digest {facts['checkpoint']['digest'][:12]}\n"
+        f"{wish.checkpoint}: epoch {facts['checkpoint']['epoch']}, digest {facts['checkpoint']['digest'][:12]}, "
+        f"maps sharpened by {facts['checkpoint']['sharpness']:g}\n"
         f"split {data['split']} of {whose(data, 'fingerprint')}: {part} of {data['objects']} "
         f"objects, {data['points']} points and {form['draws']} draws each{chosen}; touch: contact of at least {TOUCH}"
         + (f"\nthe floor: training grasps of {whose(data, 'floor')}" if data["floor"] != data["fingerprint"] else "")

@@ -99,6 +99,17 @@ def test_what_is_printed_can_be_recomputed_by_hand(trained, capsys, graspset):
     assert f"{(said - true).abs().mean().item():.4f}" in line
 
 
+def test_how_sharp_maps_are_made_is_told(trained, tmp_path, capsys):
+    state = unbroken.load(str(trained / "checkpoint.pt"))
+    state["state_dict"]["chances.sharpness"] = torch.tensor(1.26)
+    checkpoint.write(state, str(tmp_path / "checkpoint.pt"))
+    evaluate.main(["--checkpoint", str(tmp_path / "checkpoint.pt"), "--data", str(trained / "data"), *QUICKLY])
+    assert capsys.readouterr().out.splitlines()[0].endswith("maps sharpened by 1.26")
+    told = json.loads((tmp_path / "evaluation" / "checkpoint-valid.json").read_text())
+    assert told["checkpoint"]["sharpness"] == 1.26
+    assert printed(trained, capsys).splitlines()[0].endswith("maps sharpened by 1")
+
+
 def test_a_model_of_other_radii_is_judged_with_its_own_balls(trained, tmp_path, graspset):
     state = unbroken.load(str(trained / "checkpoint.pt"))
     state["settings"]["radii"] = [0.004, 0.008]
