@@ -122,9 +122,8 @@ class Drawing(nn.Module):
             contact, part, direction = self.chances.sharp(told["contact"]), told["part"].argmax(-1), told["direction"]
             expected, touch = self.chances(told["contact"])
             # Doubted is the map as the decoder leaves it: what it is unsure of is to count.
-            soft = {"points": points, "normals": normals, "contact": told["contact"].sigmoid()}
-            doubts = doubt(latent, *self.read({**soft, "part": part, "direction": direction}, shape.whole))
-            yield Maps(contact, part, direction, expected, touch, doubts)
+            soft = {**told, "points": points, "normals": normals, "contact": told["contact"].sigmoid(), "part": part}
+            yield Maps(contact, part, direction, expected, touch, doubt(latent, *self.read(soft, shape.whole)))
 
 
 def doubt(latent: Float[Tensor, "n latents"], mu: list[Tensor], logvar: list[Tensor]) -> Float[Tensor, "n"]:

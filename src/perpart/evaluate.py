@@ -171,19 +171,16 @@ def formed(wish: Evaluation) -> Form:
 
 def known(wish: Evaluation, form: Form, state: dict[str, Any], model: Drawing) -> dict[str, Any]:
     """What was evaluated, how, and with what: enough to do it again."""
-    here = unbroken.environment()
+    here, sharpness = unbroken.environment(), model.chances.sharpness
     given = {f.name: getattr(wish, f.name) for f in fields(wish) if f.name != "out"}
     if wish.checkpoint == MODEL:  # whose place is another one on every machine
         del given["checkpoint"]
-    sharpness = model.chances.sharpness
     flags = [f"--{k}" if v is True else f"--{k}={v}" for k, v in given.items() if v is not None and v is not False]
     return {
         "what": "figures of a per-part contact model; docs/evaluation.md says what each means",
         "command": shlex.join(["python", "evaluate_per_part.py", *flags]),
         "checkpoint": {
-            "digest": state["digest"],
-            "epoch": state["epoch"],
-            "name": Path(wish.checkpoint).name,
+            "digest": state["digest"], "epoch": state["epoch"], "name": Path(wish.checkpoint).name,
             "sharpness": 1.0 if sharpness is None else round(sharpness.item(), 4),
         },
         "form": {"draws": form.draws, "tries": wish.tries, "fits": form.fits, "seed": wish.seed},
